@@ -1,0 +1,85 @@
+"""What can go wrong with the tool itself, and which exit code says so."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class BenchError(Exception):
+    """The tool cannot go on. The message says what happened, where, and what to try; only the command line catches it."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(BenchError):
+    """The command line asks for something that makes no sense together, or for more than this machine has."""
+
+    exit_code = 2
+
+
+class UnknownNameError(BenchError):
+    """A framework, variant, workload, suite or network that nobody defined."""
+
+    exit_code = 3
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        known = sorted(set(known))
+        near = get_close_matches(name, known, n=1, cutoff=0.4)
+        hint = (
+            f"did you mean {near[0]!r}?"
+            if near
+            else f"known: {', '.join(known[:12])}{' ...' if len(known) > 12 else ''}"
+        )
+        super().__init__(f"no {kind} is called {name!r}; {hint}")
+
+
+class SpecError(BenchError):
+    """A TOML or JSON file that does not say what it should: names the file, the key and what was expected."""
+
+    exit_code = 4
+
+
+class NoEngineError(BenchError):
+    """No container engine answers, and the local engine can run nothing of what was asked for."""
+
+    exit_code = 5
+
+
+class BuildError(BenchError):
+    """At least one image could not be built; the others were."""
+
+    exit_code = 6
+
+
+class StoreError(BenchError):
+    """The store cannot be used: it is a file, cannot be written, is full, or was written by a newer version."""
+
+    exit_code = 7
+
+
+class LockError(BenchError):
+    """Requirements could not be locked, or a variant's lock is missing or out of date."""
+
+    exit_code = 8
+
+
+class IntegrityError(BenchError):
+    """Records of the store are damaged."""
+
+    exit_code = 9
+
+
+class InterruptedRunError(BenchError):
+    """The user stopped the run; everything that was finished is in the store."""
+
+    exit_code = 130
+
+
+class TerminatedRunError(BenchError):
+    """The run was asked to end (SIGTERM); everything that was finished is in the store."""
+
+    exit_code = 143

@@ -1,0 +1,87 @@
+"""What does an engine get, and what does it give back?"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from orchestrator.nouns.base import Noun
+
+
+class Launch(Noun):
+    """One process to run: an engine needs nothing else, and knows nothing of benchmarks.
+
+    The engine lays `files` out under one folder, which is the working directory and the only place on a disk
+    that the process may write to, runs `argv` there, and reads back `results` after the process is dead.
+    """
+
+    name: str
+    """Of the trial, for labels and messages."""
+    image: str
+    """What `Engine.prepare` returned for this image."""
+    argv: tuple[str, ...]
+    env: dict[str, str]
+    """Everything that the process sees: no variable of the host travels by itself."""
+    files: dict[str, bytes]
+    """Relative path -> content."""
+    results: dict[str, int]
+    """Relative path of a file to read back -> the most bytes it may have."""
+    cpus: tuple[int, ...]
+    mems: tuple[int, ...] = ()
+    memory_bytes: int
+    pids: int
+    shm_bytes: int = 64 * 2**20
+    tmp_bytes: int = 256 * 2**20
+    timeout_s: float
+    labels: dict[str, str] = Field(default_factory=dict)
+
+
+class End(StrEnum):
+    """How the process ended. Where several are true, the first of this list is reported."""
+
+    ENGINE_LOST = "engine_lost"
+    OOM = "oom"
+    TIMEOUT = "timeout"
+    INTERRUPTED = "interrupted"
+    SIGNAL = "signal"
+    EXIT = "exit"
+    OK = "ok"
+
+
+class Rejected(Noun):
+    """A result file that was not taken: missing, not a regular file, too large."""
+
+    path: str
+    reason: str
+
+
+class Observed(Noun):
+    """What the host saw of the process; null where it could not look, with the reason in `unavailable`."""
+
+    wall_s: float
+    """Monotonic, from the start of the process to its end."""
+    overhead_s: float
+    """Monotonic: everything the engine did for this launch before the start and after the end."""
+    cpu_s: float | None = None
+    peak_bytes: int | None = None
+    throttled_periods: int | None = None
+    oom_killed: bool | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    image_id: str | None = None
+    container: bool
+    """False for the local engine: a process on the host, with nothing isolated but its CPUs."""
+    unavailable: dict[str, str] = Field(default_factory=dict)
+
+
+class Outcome(Noun):
+    """What came back from a launch. A process that failed is a value like any other."""
+
+    end: End
+    detail: str = ""
+    files: dict[str, bytes] = Field(default_factory=dict)
+    rejected: tuple[Rejected, ...] = ()
+    log_tail: str = ""
+    """The last 4 KiB of what the process printed; never parsed."""
+    observed: Observed

@@ -1,0 +1,90 @@
+"""What is kept of one attempt at a trial?"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from orchestrator.nouns.base import Noun
+from orchestrator.nouns.job import Reply  # noqa: TC001  (pydantic needs it at run time)
+from orchestrator.nouns.launch import Observed  # noqa: TC001
+from orchestrator.nouns.variant import Variant  # noqa: TC001
+from orchestrator.nouns.workload import Method, Workload  # noqa: TC001
+
+# 1: first version.
+RECORD_SCHEMA = 1
+
+
+class Status(StrEnum):
+    """How an attempt ended. The order is the precedence: the first that applies is the one that is reported."""
+
+    ENGINE_LOST = "engine_lost"
+    """The engine stopped answering; the trial is tried again."""
+    NO_IMAGE = "no-image"
+    """The variant's image could not be built or prepared; tried again when the run is resumed."""
+    OOM = "oom"
+    """The kernel killed the process, or a child of it, for memory: whatever its exit code says."""
+    TIMEOUT = "timeout"
+    """It ran past the method's limit and was ended."""
+    INTERRUPTED = "interrupted"
+    """The user stopped the run; tried again when it is resumed."""
+    SIGNAL = "signal"
+    """It died of a signal."""
+    EXIT = "exit"
+    """It left with another exit code than 0."""
+    INVALID_OUTPUT = "invalid-output"
+    """It left no reply, or one that does not follow the schema."""
+    UNSUPPORTED = "unsupported"
+    """The backend has no such operator or mode; a workload is never weakened to make a framework fit."""
+    WRONG = "wrong"
+    """The output differs from the reference's by more than the tolerance, or the parameter count differs."""
+    ERROR = "error"
+    """The workload itself reported an error."""
+    OK = "ok"
+    """The samples are there. Whether they prove the label is derived on read: see `invalid` of the results."""
+
+
+RETRIED = frozenset({Status.ENGINE_LOST, Status.NO_IMAGE, Status.INTERRUPTED})
+"""Attempts with these do not count as done when a run is resumed."""
+
+
+class Provenance(Noun):
+    """What it takes to say which run this was, and to run it again."""
+
+    run: str
+    """Identifier of the `bench matrix` call."""
+    bench: str
+    engine: str
+    """Name and version of what ran it; for `local` it says that it is no container."""
+    image: str
+    image_digest: str
+    image_id: str | None
+    workloads_hash: str
+    started_at: str
+    """RFC 3339, UTC. A label, never used for durations or for order."""
+    sequence: int
+    """Order in which the run published."""
+    host: dict[str, str | None]
+    """CPU model, kernel, CPUs, governor, ... ; null where it cannot be read."""
+
+
+class Record(Noun):
+    """One immutable JSON file per attempt: raw samples and facts. Nothing in it was computed from anything else in it."""
+
+    record_schema: int = RECORD_SCHEMA
+    key: str
+    """sha256 over everything that may change the number; computed before the run."""
+    cell: str
+    workload: Workload
+    variant: Variant
+    mode: str
+    threads: int
+    cpus: tuple[int, ...]
+    block: int
+    position: int
+    attempt: int
+    method: Method
+    status: Status
+    reason: str
+    reported: Reply | None
+    observed: Observed | None
+    provenance: Provenance

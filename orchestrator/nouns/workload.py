@@ -1,0 +1,84 @@
+"""What is computed: a network as data, and the way in which it is run."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field
+
+from orchestrator.nouns.base import Noun
+
+
+class Mode(StrEnum):
+    """What one step of a workload does."""
+
+    INFER = "infer"
+
+
+class Node(Noun):
+    """One operator: ONNX's name and attributes; its output tensor is called after it."""
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    weights: dict[str, tuple[int, ...]] = Field(default_factory=dict)
+    """ONNX's input name -> shape: {"W": (64, 3, 3, 3), "B": (64,)}."""
+    attrs: dict[str, Any] = Field(default_factory=dict)
+
+
+class Network(Noun):
+    """A short DAG of operators. Shapes are for one sample; where the first dimension is the batch, it is 1 here."""
+
+    name: str
+    title: str
+    source: str
+    """Where the architecture was published."""
+    inputs: dict[str, tuple[int, ...]]
+    outputs: tuple[str, ...]
+    """Tensors that a step materialises on the host."""
+    compared: str
+    """The output that the equality gate compares: before the softmax, where there is one."""
+    batched: bool = True
+    parameters: int
+    """Published count; the harness recounts it."""
+    nodes: tuple[Node, ...]
+
+
+class Workload(Noun):
+    """A network, what a step does with it, and how much of it at once."""
+
+    network: str
+    mode: Mode = Mode.INFER
+    batch: int = Field(default=1, ge=1)
+    dtype: str = Field(default="float32", pattern="^float32$")
+    region: str = Field(default="compute", pattern="^(compute|end_to_end)$")
+
+    @property
+    def id(self) -> str:
+        """`vgg16-infer-b1`."""
+        return f"{self.network}-{self.mode}-b{self.batch}"
+
+
+class Method(Noun):
+    """How a cell is measured; equal for every variant of a run."""
+
+    warmup: int = Field(default=2, ge=0)
+    """Steps after the first call and before the samples; kept apart, never discarded."""
+    min_time_s: float = Field(default=5.0, ge=0)
+    min_count: int = Field(default=10, ge=1)
+    max_time_s: float = Field(default=120.0, gt=0)
+    """No new sample begins after this, once `min_count` is reached or not less than 2 samples are in."""
+    blocks: int = Field(default=10, ge=1)
+    timeout_s: float = Field(default=600.0, gt=0)
+    memory_bytes: int = Field(default=8 * 2**30, ge=64 * 2**20)
+    seed: int = Field(default=20260101, ge=0, lt=2**31)
+
+
+class Suite(Noun):
+    """A named choice of workloads with the method that suits them."""
+
+    name: str
+    title: str
+    workloads: tuple[str, ...]
+    method: Method
