@@ -30,5 +30,11 @@ class Engine(Protocol):
     def run(self, launch: Launch) -> Outcome:
         """Run one process to its end. Never raises for what the process did."""
 
+    def interrupt(self) -> None:
+        """End the run in progress, which then comes back as INTERRUPTED, as does every later one.
+
+        A second call kills at once. Safe in a signal handler and from another thread.
+        """
+
     def close(self) -> None:
         """Let go of connections. Nothing that `run` started is alive by then."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class BenchError(Exception):
-    """The tool cannot go on. The message says what happened, where, and what to try; only the command line catches it."""
+    """The tool cannot go on. The message says what happened, where, and what to try; only `cli` catches it."""
 
     exit_code: ClassVar[int] = 1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from orchestrator.nouns.base import Noun
-from orchestrator.nouns.workload import Network  # noqa: TC001  (pydantic needs it at run time)
+from orchestrator.nouns.workload import Network
 
 JOB_SCHEMA = 1
 REPLY_SCHEMA = 1
@@ -18,7 +18,7 @@ class Expected(Noun):
     positions: tuple[int, ...]
     values: tuple[float, ...]
     spread: float
-    """Standard deviation of the whole tensor: errors are relative to it, because random weights make every softmax look alike."""
+    """Standard deviation of the tensor. Errors are relative to it: random weights make every softmax look alike."""
     tolerance: float
     """Largest error that may pass, as a share of `spread`."""
 
@@ -64,6 +64,8 @@ class Library(Noun):
     threading: str | None = None
     linked: str = "shared"
     """`shared`, or `static` where the framework's build string or symbols tell of a library inside another file."""
+    how: str = ""
+    """Of a static one: the proof, in words."""
 
 
 class Threads(Noun):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from orchestrator.nouns.base import Noun
-from orchestrator.nouns.variant import Variant  # noqa: TC001  (pydantic needs it at run time)
-from orchestrator.nouns.workload import Method, Workload  # noqa: TC001
+from orchestrator.nouns.variant import Variant
+from orchestrator.nouns.workload import Method, Workload
 
 
 class Cell(NamedTuple):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 
 from orchestrator.nouns.base import Noun
-from orchestrator.nouns.job import Reply  # noqa: TC001  (pydantic needs it at run time)
-from orchestrator.nouns.launch import Observed  # noqa: TC001
-from orchestrator.nouns.variant import Variant  # noqa: TC001
-from orchestrator.nouns.workload import Method, Workload  # noqa: TC001
+from orchestrator.nouns.job import Reply
+from orchestrator.nouns.launch import Observed
+from orchestrator.nouns.variant import Variant
+from orchestrator.nouns.workload import Method, Workload
 
 # 1: first version.
 RECORD_SCHEMA = 1
@@ -68,7 +68,7 @@ class Provenance(Noun):
 
 
 class Record(Noun):
-    """One immutable JSON file per attempt: raw samples and facts. Nothing in it was computed from anything else in it."""
+    """One immutable JSON file per attempt: raw samples and facts, nothing that can be computed from them."""
 
     record_schema: int = RECORD_SCHEMA
     key: str

@@ -80,7 +80,7 @@ class Variant(Noun):
     blas_apt: tuple[str, ...] = ()
     """Debian's packages of exactly one BLAS provider; installed before `apt`, in a layer of its own."""
     blas_alternative: str = ""
-    """Path that `libblas.so.3` and `liblapack.so.3` must resolve to, where the provider's packages do not do it themselves."""
+    """Path that `libblas.so.3` and `liblapack.so.3` must resolve to, where the packages themselves do not see to it."""
     components: tuple[str, ...] = ("main",)
     source: Source | None = None
     env: dict[str, str] = Field(default_factory=dict)

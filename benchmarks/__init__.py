@@ -1,0 +1,1 @@
+"""How fast is the tool itself? Run with `make perf`; nothing here is a test."""

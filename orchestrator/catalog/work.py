@@ -1,0 +1,86 @@
+"""Which networks, workloads and suites are there?"""
+
+from __future__ import annotations
+
+import json
+import re
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from orchestrator import paths
+from orchestrator.catalog.rows import make_noun, read_toml
+from orchestrator.errors import SpecError, UnknownNameError
+from orchestrator.nouns.workload import Mode, Network, Suite, Workload
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+IDENTIFIER = re.compile(rf"(?P<network>[a-z0-9_.]+)-(?P<mode>{'|'.join(Mode)})-b(?P<batch>[1-9][0-9]{{0,5}})")
+
+
+def read_networks(folder: Path | None = None) -> dict[str, Network]:
+    """Name -> network, from `networks/*.json`; raises SpecError for a file that is none."""
+    networks = {}
+    for path in sorted((folder or paths.workloads_dir() / "networks").glob("*.json")):
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, OSError) as error:
+            raise SpecError(f"{path}: cannot be read as JSON: {error}") from None
+        where = f"networks/{path.name}"
+        if not isinstance(data, dict):
+            raise SpecError(f"{where}: expected one JSON object")
+        network = make_noun(Network, data, where)
+        if network.name != path.stem:
+            raise SpecError(f"{where}: key name: expected {path.stem!r}, as the file is called")
+        networks[network.name] = network
+    return networks
+
+
+def read_suites(folder: Path | None = None) -> dict[str, Suite]:
+    """Name -> suite, from `suites/*.toml`; every workload in it must be one of a known network."""
+    root = folder or paths.workloads_dir()
+    networks = read_networks(root / "networks")
+    suites = {}
+    for path in sorted((root / "suites").glob("*.toml")):
+        where = f"suites/{path.name}"
+        suite = make_noun(Suite, {"name": path.stem, "method": {}, **read_toml(path)}, where)
+        if suite.name != path.stem:
+            raise SpecError(f"{where}: key name: expected {path.stem!r}, as the file is called")
+        for name in suite.workloads:
+            try:
+                parse_workload(name, networks)
+            except UnknownNameError as error:
+                raise SpecError(f"{where}: key workloads: {error}") from None
+        suites[suite.name] = suite
+    return suites
+
+
+def read_workloads(folder: Path | None = None) -> tuple[Workload, ...]:
+    """Every network at batch 1, then what the suites name beyond that; each once."""
+    root = folder or paths.workloads_dir()
+    networks = read_networks(root / "networks")
+    found = {work.id: work for work in (Workload(network=name) for name in networks)}
+    for suite in read_suites(root).values():
+        for name in suite.workloads:
+            found.setdefault(name, parse_workload(name, networks))
+    return tuple(found.values())
+
+
+def parse_workload(name: str, networks: Collection[str]) -> Workload:
+    """`vgg16-infer-b1` as a workload; raises UnknownNameError where no network is called so."""
+    match = IDENTIFIER.fullmatch(name)
+    if match is None or match["network"] not in networks:
+        raise UnknownNameError("workload", name, [Workload(network=network).id for network in networks])
+    return Workload(network=match["network"], mode=Mode(match["mode"]), batch=int(match["batch"]))
+
+
+def select_workloads(text: str, folder: Path | None = None) -> tuple[Workload, ...]:
+    """Comma list of globs over the known workloads and of identifiers; an identifier may have any batch."""
+    known = read_workloads(folder)
+    networks = read_networks((folder or paths.workloads_dir()) / "networks")
+    chosen: dict[str, Workload] = {}
+    for pattern in [part.strip() for part in text.split(",") if part.strip()]:
+        hits = [work for work in known if fnmatchcase(work.id, pattern)] or [parse_workload(pattern, networks)]
+        chosen.update((work.id, work) for work in hits)
+    return tuple(chosen.values())

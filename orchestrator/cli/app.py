@@ -1,0 +1,66 @@
+"""What does `bench` understand, and with which code does it end?"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from orchestrator import __version__
+from orchestrator.cli import answers, catalogue, images, measure
+from orchestrator.errors import BenchError
+
+app = typer.Typer(
+    name="bench",
+    help="Which build of which deep-learning framework is fastest for this model on this machine, and how sure are we?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(*, asked: bool) -> None:
+    if asked:
+        typer.echo(f"bench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def bench(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=lambda v: _print_version(asked=v))
+    ] = False,
+) -> None:
+    """Which build of which deep-learning framework is fastest for this model on this machine, and how sure are we?"""
+
+
+for _command in (
+    measure.doctor,
+    catalogue.variants,
+    catalogue.workloads,
+    catalogue.render,
+    images.lock,
+    images.build,
+    measure.matrix,
+    answers.results,
+    answers.compare,
+    answers.verify,
+    measure.reap,
+):
+    app.command()(_command)
+
+
+def main() -> None:
+    """Entry point of the `bench` script. The one place that turns an error into an exit code."""
+    try:
+        app()
+    except BenchError as error:
+        typer.secho(f"bench: {error}", err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # `bench results | head`: the reader has what it wanted; Python would complain once more while it shuts down
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)

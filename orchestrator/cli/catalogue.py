@@ -1,0 +1,59 @@
+"""`bench variants`, `bench workloads`, `bench render`: what is there to choose from?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.options import (
+    BlasOption,
+    DeviceChoice,
+    DeviceOption,
+    Frameworks,
+    InstallOption,
+    JsonOption,
+    VariantsOption,
+)
+
+
+def variants(
+    *,
+    frameworks: Frameworks = "all",
+    device: DeviceOption = DeviceChoice.ALL,
+    blas: BlasOption = "",
+    install: InstallOption = "",
+    pattern: VariantsOption = "",
+    why: Annotated[str, typer.Option("--why", help="Explain one row: its claims, pins and traps.", metavar="ID")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """The catalogue: every build that can be measured, and what does not exist and why."""
+    from orchestrator.catalog.find import find_variant
+    from orchestrator.catalog.rows import read_variants
+    from orchestrator.catalog.select import select
+    from orchestrator.screen import catalogue as screen
+
+    catalogue = read_variants()
+    if why:
+        screen.show_why(find_variant(catalogue, why))
+        return
+    selection = select(catalogue, frameworks=frameworks, device=device.value, blas=blas, install=install, variants=pattern)
+    screen.show_variants(selection.variants, selection.skipped, as_json=as_json)
+
+
+def workloads(*, as_json: JsonOption = False) -> None:
+    """The networks, and the suites that choose among them."""
+    from orchestrator.catalog.work import read_networks, read_suites
+    from orchestrator.screen import catalogue as screen
+
+    screen.show_workloads(read_networks(), read_suites(), as_json=as_json)
+
+
+def render(variant: Annotated[str, typer.Argument(help="Identifier of a variant.")]) -> None:
+    """The Dockerfile of a variant, as it would be built."""
+    from orchestrator.catalog.find import find_variant
+    from orchestrator.catalog.rows import read_variants
+    from orchestrator.render.image import render_image
+    from orchestrator.screen.plain import write_text
+
+    write_text(render_image(find_variant(read_variants(), variant)).dockerfile)

@@ -1,0 +1,1 @@
+"""What is the Dockerfile of a row? Text out of a noun: nothing here builds, and a row always gives the same text."""

@@ -1,0 +1,104 @@
+"""What is the Dockerfile of a row, with everything that its build reads?"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+from orchestrator import paths
+from orchestrator.catalog.fields import PROVIDERS, REQUIREMENT, TRIPLET, find_problems
+from orchestrator.errors import SpecError
+from orchestrator.nouns.image import Image
+from orchestrator.render.locks import build_requirements, lock_name, read_lock, runtime_requirements, same_name
+from orchestrator.render.parse import check_dockerfile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from orchestrator.nouns.variant import Variant
+    from orchestrator.render.locks import Pin
+
+
+class Expected(NamedTuple):
+    """What the alternatives of libblas.so.3 must say in the finished image."""
+
+    chosen: str
+    all: tuple[str, ...]
+    lapacks: int
+
+
+def render_image(variant: Variant, folder: Path | None = None) -> Image:
+    """The image of a row: equal content has an equal name, so rows that differ only at run time share it.
+
+    Reads templates and locks in `folder` (default: the images folder) and nothing else. Raises LockError for a lock
+    that is missing, SpecError for a row that may not become a Dockerfile.
+    """
+    folder = folder or paths.images_dir()
+    for key, value, expected in find_problems(variant):
+        raise SpecError(f"{variant.id}: key {key}: {value!r} is not allowed; expected {expected}")
+    context, hashes = _make_context(variant, folder / "locks")
+    dockerfile = _fill_template(variant, folder / "templates")
+    check_dockerfile(dockerfile, variant)
+    text = json.dumps({"dockerfile": dockerfile, "context": context}, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    parts = [variant.framework, variant.version, variant.install, variant.blas, variant.device]
+    # A repository's name is lower case and has no plus sign.
+    name = "-".join(str(part) for part in parts).lower().replace("+", "_")
+    return Image(
+        name=f"bench/{name}:{digest[:12]}",
+        dockerfile=dockerfile,
+        context=context,
+        base=variant.base,
+        digest=digest,
+        wheel_hashes=hashes,
+    )
+
+
+def _make_context(variant: Variant, locks: Path) -> tuple[dict[str, str], tuple[str, ...]]:
+    pins: dict[str, tuple[Pin, ...]] = {}
+    context: dict[str, str] = {}
+    if runtime := runtime_requirements(variant):
+        pins["requirements.txt"] = read_lock(locks / lock_name(variant, runtime))
+    if variant.source and (build := build_requirements(variant)):
+        both = read_lock(locks / lock_name(variant, build))
+        name = variant.source.requirement.partition("==")[0]
+        pins["build.txt"] = tuple(pin for pin in both if not same_name(pin.name, name))
+        sdist = [pin for pin in both if same_name(pin.name, name)]
+        pins["sdist.txt"] = tuple(sdist)
+    for file, found in pins.items():
+        context[file] = "".join(f"{pin.text}\n" for pin in found)
+    if variant.source:
+        # Options stand beside the requirement that they are for: on the command line they would be shell text.
+        options = " ".join(f"--config-settings=setup-args=-D{arg}" for arg in variant.source.setup_args)
+        context["sdist.txt"] = context["sdist.txt"].rstrip("\n") + f" \\\n    {options}\n"
+    hashes = {value for found in pins.values() for pin in found for value in pin.hashes}
+    return context, tuple(sorted(hashes))
+
+
+def _fill_template(variant: Variant, folder: Path) -> str:
+    from jinja2 import FileSystemLoader, StrictUndefined
+    from jinja2.sandbox import SandboxedEnvironment
+
+    # Dockerfiles are not HTML: autoescape would corrupt them. What may be inserted is decided by catalog/fields.py.
+    environment = SandboxedEnvironment(
+        loader=FileSystemLoader(folder),
+        undefined=StrictUndefined,
+        autoescape=False,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    match = REQUIREMENT.fullmatch(variant.source.requirement) if variant.source else None
+    return environment.get_template(f"{variant.install}.j2").render(
+        row=variant.model_dump(mode="json"),
+        expected=_expect(variant),
+        triplet=TRIPLET,
+        distribution=match["name"] if match else "",
+    )
+
+
+def _expect(variant: Variant) -> Expected:
+    """Paths that the providers among the row's packages register, and the one that must be chosen."""
+    found = sorted(PROVIDERS[name][1] for name in variant.blas_apt if name in PROVIDERS)
+    return Expected(variant.blas_alternative or (found[0] if found else ""), tuple(found), len(found))

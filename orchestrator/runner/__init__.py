@@ -1,0 +1,1 @@
+"""From a plan to records: Trial -> Job -> Launch -> Outcome -> Record."""

@@ -1,0 +1,1 @@
+"""What the user sees on the terminal. The only room that prints."""

@@ -1,0 +1,100 @@
+"""What does the catalogue look like on a terminal?"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from orchestrator.screen.plain import show, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from orchestrator.nouns.plan import Skipped
+    from orchestrator.nouns.variant import Variant
+    from orchestrator.nouns.workload import Network, Suite
+
+
+def show_variants(variants: Iterable[Variant], skipped: Iterable[Skipped], *, as_json: bool) -> None:
+    """Rows of the catalogue, then what does not exist and why."""
+    if as_json:
+        rows = [{"id": row.id, **row.model_dump(mode="json")} for row in variants]
+        write_json({"variants": rows, "skipped": [{"name": name, "reason": reason} for name, reason in skipped]})
+        return
+    from rich.table import Table
+
+    table = Table(title="Variants", title_justify="left")
+    for column in ("variant", "install", "BLAS", "kernel", "oneDNN", "Python", "modes"):
+        table.add_column(column, no_wrap=column == "variant")
+    for row in variants:
+        core = f"forced: {row.core}" if row.core else "chosen by CPU" if row.blas in DETECTING else "-"
+        table.add_row(row.id, row.install, row.blas, core, row.onednn, row.python, ", ".join(row.modes))
+    show(table)
+    show_skipped(skipped)
+
+
+DETECTING = frozenset({"openblas", "blis", "mkl"})
+
+
+def show_skipped(skipped: Iterable[Skipped]) -> None:
+    """What was asked for and will not run, gathered by reason."""
+    from rich.table import Table
+
+    gathered: dict[str, list[str]] = defaultdict(list)
+    for name, reason in skipped:
+        gathered[reason].append(name)
+    if not gathered:
+        return
+    table = Table(title="Skipped", title_justify="left")
+    table.add_column("what", no_wrap=True)
+    table.add_column("why", overflow="fold")
+    for reason, names in gathered.items():
+        table.add_row("\n".join(names), reason)
+    show(table)
+
+
+def show_why(row: Variant) -> None:
+    """One row explained."""
+    from rich.text import Text
+
+    facts = {
+        "claims": f"BLAS {row.blas}, oneDNN {row.onednn}" + (f", kernel {row.core}" if row.core else ""),
+        "base": row.base,
+        "pip": ", ".join(row.pip),
+        "apt": ", ".join((*row.blas_apt, *row.apt)),
+        "source": f"{row.source.requirement} with {' '.join(row.source.setup_args)}" if row.source else "",
+        "environment": " ".join(f"{key}={value}" for key, value in row.env.items()),
+        "needs of the CPU": ", ".join(row.cpu_flags),
+    }
+    show(Text(row.id, style="bold"), Text(row.why))
+    for label, fact in facts.items():
+        if fact:
+            show(Text.assemble((f"{label}: ", "dim"), fact))
+
+
+def show_workloads(networks: Mapping[str, Network], suites: Mapping[str, Suite], *, as_json: bool) -> None:
+    """Networks and suites."""
+    if as_json:
+        write_json(
+            {
+                "networks": [network.model_dump(mode="json", exclude={"nodes"}) for network in networks.values()],
+                "suites": [suite.model_dump(mode="json") for suite in suites.values()],
+            }
+        )
+        return
+    from rich.table import Table
+
+    table = Table(title="Networks", title_justify="left")
+    for column in ("network", "input", "operators", "parameters", "source"):
+        table.add_column(column, justify="right" if column in {"operators", "parameters"} else "left")
+    for network in networks.values():
+        shapes = ", ".join("x".join(map(str, shape)) for shape in network.inputs.values())
+        table.add_row(network.name, shapes, str(len(network.nodes)), f"{network.parameters:,}", network.source)
+    chosen = Table(title="Suites", title_justify="left")
+    for column in ("suite", "workloads", "blocks", "warm-up", "at least"):
+        chosen.add_column(column)
+    for suite in suites.values():
+        method = suite.method
+        least = f"{method.min_count} samples and {method.min_time_s:g} s"
+        chosen.add_row(suite.name, ", ".join(suite.workloads), str(method.blocks), str(method.warmup), least)
+    show(table, chosen)

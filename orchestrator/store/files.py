@@ -1,0 +1,100 @@
+"""Which files of the store claim to be records, and what is in one?"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from typing import TYPE_CHECKING, NamedTuple
+
+from orchestrator.store.encoding import RECORD_BYTES, BadRecordError, decode_record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from orchestrator.nouns.record import Record
+    from orchestrator.store.folder import Store
+
+KEY = re.compile(r"[0-9a-f]{64}")
+_NAME = re.compile(r"([0-9a-f]{64})\.b(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.json")
+TEMPORARY = ".tmp-"
+
+
+class Entry(NamedTuple):
+    """A file that is named as a record is; size and time tell whether it is the one that the index has seen."""
+
+    path: Path
+    name: str
+    """Relative to `records/`, with forward slashes."""
+    key: str
+    block: int
+    attempt: int
+    size: int
+    mtime_ns: int
+
+
+def record_name(key: str, block: int, attempt: int) -> str:
+    """`<kk>/<key>.b<block>.<attempt>.json`."""
+    return f"{key[:2]}/{key}.b{block}.{attempt}.json"
+
+
+def list_entries(store: Store) -> list[Entry]:
+    """Every file named as a record, by name; nothing is opened."""
+    return [entry for path in _walk(store.records) if (entry := _entry(store, path)) is not None]
+
+
+def list_strays(store: Store) -> list[Path]:
+    """What lies in `records/` and is not named as a record: leftovers of a dead writer, files of somebody else."""
+    return [path for path in _walk(store.records) if _entry(store, path) is None]
+
+
+def read_entry(entry: Entry) -> Record:
+    """The record in a file. Raises BadRecordError where it cannot be read, is damaged, or is another one's."""
+    record = decode_record(_read(entry.path))
+    if (record.key, record.block, record.attempt) != (entry.key, entry.block, entry.attempt):
+        raise BadRecordError("damaged", "its name belongs to another key, block or attempt")
+    return record
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    try:
+        inner = sorted(os.scandir(folder), key=lambda each: each.name)
+    except FileNotFoundError:
+        return
+    for each in inner:
+        path = folder / each.name
+        if each.is_dir(follow_symlinks=False):
+            yield from (path / name for name in sorted(os.listdir(path)))  # noqa: PTH208  (names are all we need)
+        else:
+            yield path
+
+
+def _entry(store: Store, path: Path) -> Entry | None:
+    match = _NAME.fullmatch(path.name)
+    if match is None or path.parent.parent != store.records or path.parent.name != match[1][:2]:
+        return None
+    try:
+        state = path.lstat()
+    except FileNotFoundError:
+        return None
+    name = f"{path.parent.name}/{path.name}"
+    return Entry(path, name, match[1], int(match[2]), int(match[3]), state.st_size, state.st_mtime_ns)
+
+
+def _read(path: Path) -> bytes:
+    # The file may come from somebody else's store: no link is followed, no FIFO waited for, no size trusted.
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise BadRecordError("damaged", f"it cannot be opened: {error.strerror}") from error
+    with os.fdopen(handle, "rb") as file:
+        state = os.fstat(file.fileno())
+        if not stat.S_ISREG(state.st_mode):
+            raise BadRecordError("damaged", "it is not a regular file")
+        if state.st_size > RECORD_BYTES:
+            raise BadRecordError("damaged", f"it has {state.st_size} bytes, more than a record can have")
+        try:
+            return file.read(RECORD_BYTES + 1)
+        except OSError as error:
+            raise BadRecordError("damaged", f"it cannot be read: {error.strerror}") from error

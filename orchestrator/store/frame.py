@@ -1,0 +1,32 @@
+"""How does a store open as a pandas frame? Always with the same columns and types, empty or full."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.store.facts import COLUMNS
+from orchestrator.store.index import read_index
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from orchestrator.store.folder import Store
+    from orchestrator.store.reading import Problem
+
+
+def load_frame(store: Store) -> tuple[pd.DataFrame, list[Problem]]:
+    """One row per readable record, ordered by run and sequence, and the files that gave none.
+
+    Columns and dtypes are those of `facts.COLUMNS`; what a record does not say is NA, never 0.
+    """
+    import pandas as pd
+
+    table, problems = read_index(store)
+    columns = {name: _series(table.column(name).to_pylist(), dtype) for name, dtype in COLUMNS.items()}
+    return pd.DataFrame(columns), problems
+
+
+def _series(values: list[object], dtype: str) -> pd.Series:
+    import pandas as pd
+
+    return pd.Series(values, dtype=dtype)

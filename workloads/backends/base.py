@@ -1,0 +1,119 @@
+"""What must a framework's file offer, and how is a network walked through it?"""
+
+
+class Unsupported(Exception):
+    """The framework has no such operator, attribute, mode or setting; the reason is the message."""
+
+
+class Node(object):
+    """One operator of the network: ONNX's name and attributes, output called after `name`."""
+
+    def __init__(self, data):
+        self.name = data["name"]
+        self.op = data["op"]
+        self.inputs = list(data["inputs"])
+        self.attrs = dict(data.get("attrs") or {})
+        self.shapes = {key: tuple(shape) for key, shape in (data.get("weights") or {}).items()}
+
+
+class Backend(object):
+    """A framework. The harness owns the clock, the weights and the checks; a backend only computes.
+
+    Call order: `configure()`, `build(nodes, weights, inputs, outputs)`, then any number of
+    `load(arrays)` followed by `step()` and `fetch()`. The timed region is `step()` and `fetch()` for the region
+    `compute`, and `load()`, `step()` and `fetch()` for `end_to_end`.
+
+    A subclass has one method per ONNX operator, named after it, that takes a Node and that node's weights
+    (ONNX's input name -> C-contiguous float32 array in ONNX's own layout: Conv `W` is OIHW, Gemm `B` is the weight,
+    `C` the bias) and returns a function from the operator's input tensors to its output tensor. A missing method, or
+    `Unsupported` raised inside one, makes the answer `unsupported`.
+    """
+
+    name = ""
+    modes = ("default",)
+
+    def __init__(self, threads, execution, onednn):
+        if execution not in self.modes:
+            raise Unsupported("mode {0!r}: {1} has {2}".format(execution, self.name, ", ".join(self.modes)))
+        self.threads = threads
+        self.execution = execution
+        self.onednn = onednn  # "on", "off" or "absent": what the label claims; proved afterwards
+
+    # -- computing -----------------------------------------------------------------------------------------------
+
+    def configure(self):
+        """Set threads, gradients, precision. Environment variables were set before the process began."""
+
+    def build(self, nodes, weights, inputs, outputs):
+        """Make the network ready: nodes in topological order, `weights` name -> {input name: array},
+        `inputs` name -> shape with the batch, `outputs` the names that `fetch` returns."""
+        raise NotImplementedError
+
+    def load(self, arrays):
+        """Put the inputs (name -> float32 array, images as NCHW) where `step` takes them from."""
+        raise NotImplementedError
+
+    def step(self):
+        """One step of the workload; may be asynchronous."""
+        raise NotImplementedError
+
+    def fetch(self):
+        """Wait for the step; name -> float32 numpy array on the host, in ONNX's layout."""
+        raise NotImplementedError
+
+    # -- what it says of itself ----------------------------------------------------------------------------------
+
+    def version(self):
+        """The framework's version string."""
+        raise NotImplementedError
+
+    def build_string(self):
+        """What the framework says of how it was built: BLAS, oneDNN, compiler, ISA."""
+        return ""
+
+    def pools(self):
+        """Pool name -> threads, as the framework reports them after `configure`."""
+        return {}
+
+    def isa_used(self):
+        """The instruction set the framework says it uses, or None."""
+        return None
+
+    def precision(self):
+        """The arithmetic that was used, read back where the framework can say."""
+        return "float32"
+
+    def static_libraries(self):
+        """Libraries inside its own files: [{"kind", "name", "version", "how"}, ...], the proof in `how`."""
+        return []
+
+    def onednn_state(self):
+        """(state, version or None, reason): `on`, `off`, `absent` or `unknown`, read back from the framework."""
+        return ("absent", None, "the framework does not use it")
+
+    # -- walking the network -------------------------------------------------------------------------------------
+
+    def operators(self, nodes, weights):
+        """[(Node, function)] for every node; raises Unsupported for the first one that the framework lacks."""
+        made = []
+        for node in nodes:
+            maker = getattr(self, node.op, None)
+            if maker is None:
+                raise Unsupported("operator {0} ({1}): {2} has no such method".format(node.op, node.name, self.name))
+            made.append((node, maker(node, weights.get(node.name, {}))))
+        return made
+
+    @staticmethod
+    def walk(operators, tensors, outputs):
+        """Apply the operators to name -> tensor and drop what nobody needs any more; returns those of `outputs`."""
+        tensors = dict(tensors)
+        last = {}
+        for index, (node, _) in enumerate(operators):
+            for name in node.inputs:
+                last[name] = index
+        for index, (node, function) in enumerate(operators):
+            tensors[node.name] = function(*[tensors[name] for name in node.inputs])
+            for name in node.inputs:
+                if last[name] == index and name not in outputs:
+                    tensors.pop(name, None)
+        return {name: tensors[name] for name in outputs}

@@ -1,0 +1,269 @@
+"""How does numpy run a network? Every product in the BLAS that numpy is linked to, everything else in its own loops."""
+
+import os
+
+import numpy as np
+
+from workloads.backends import base
+from workloads.backends.base import Unsupported
+
+COLUMNS = 1 << 20
+"""Most elements of the matrix that a convolution is unrolled into at a time: 4 MiB stay in the cache, where VGG-16's
+largest one as a whole, 115 MB, would be written to memory and read back."""
+
+
+class Buffers(object):
+    """Arrays by (owner, shape), made once: the timed region allocates nothing but what it returns."""
+
+    def __init__(self):
+        self.made = {}
+
+    def get(self, owner, shape):
+        """A float32 array, zero when it is made; the same one for the same owner and shape."""
+        key = (owner, shape)
+        if key not in self.made:
+            self.made[key] = np.zeros(shape, np.float32)
+        return self.made[key]
+
+
+class Backend(base.Backend):
+    """im2col and SGEMM for convolutions, slices for depthwise ones and pools; buffers made at the first step."""
+
+    name = "numpy"
+
+    def build(self, nodes, weights, inputs, outputs):
+        self.outputs = list(outputs)
+        self.buffers = Buffers()
+        self.reusable = overwritable(nodes, outputs)
+        self.made = self.operators(nodes, weights)
+
+    def load(self, arrays):
+        self.arrays = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
+
+    def step(self):
+        self.result = self.walk(self.made, self.arrays, self.outputs)
+
+    def fetch(self):
+        return self.result
+
+    # -- what it says of itself ------------------------------------------------------------------------------------
+
+    def version(self):
+        return np.__version__
+
+    def build_string(self):
+        config = getattr(np, "__config__", None)
+        if hasattr(config, "CONFIG"):
+            return repr(config.CONFIG.get("Build Dependencies", config.CONFIG))
+        names = [name for name in dir(config) if name.endswith("_info") and isinstance(getattr(config, name), dict)]
+        return "; ".join("{0}: {1!r}".format(name, getattr(config, name)) for name in sorted(names))
+
+    def pools(self):
+        asked = os.environ.get("OMP_NUM_THREADS", "")
+        return {"OMP_NUM_THREADS": int(asked)} if asked.isdigit() else {}
+
+    def onednn_state(self):
+        return ("absent", None, "numpy has no oneDNN")
+
+    # -- ONNX's operators ------------------------------------------------------------------------------------------
+
+    def Conv(self, node, weights):  # noqa: N802  (ONNX's name)
+        w = weights["W"]
+        bias = weights["B"][:, None] if "B" in weights else None
+        group = node.attrs.get("group", 1)
+        geometry = Geometry(node)
+        if w.shape[1] == 1 and w.shape[0] == group:
+            return self._depthwise(node, geometry, w[:, 0], bias)
+        if group != 1:
+            raise Unsupported("{0}: group {1} of {2} channels".format(node.name, group, w.shape[0]))
+        matrix = w.reshape(len(w), -1)
+        if geometry.pointwise:
+            return self._pointwise(node, matrix, bias)
+        return self._unrolled(node, geometry, matrix, bias)
+
+    def _pointwise(self, node, matrix, bias):
+        def pointwise(x):
+            n, c, h, w = x.shape
+            out = self.buffers.get(node.name, (n, len(matrix), h * w))
+            for sample in range(n):
+                np.dot(matrix, x[sample].reshape(c, h * w), out=out[sample])
+            if bias is not None:
+                out += bias
+            return out.reshape(n, len(matrix), h, w)
+
+        return pointwise
+
+    def _unrolled(self, node, geometry, matrix, bias):
+        kh, kw = geometry.kernel
+
+        def unrolled(x):
+            n, c = x.shape[:2]
+            oh, ow = geometry.size(x)
+            padded = self._padded(node, geometry, x, 0.0)
+            rows = max(1, min(oh, COLUMNS // (c * kh * kw * ow)))
+            out = self.buffers.get(node.name, (n, len(matrix), oh, ow))
+            for sample in range(n):
+                for top in range(0, oh, rows):
+                    strip = min(rows, oh - top)
+                    columns = self.buffers.get("columns", (c, kh * kw, strip, ow))
+                    product = self.buffers.get("product", (len(matrix), strip * ow))
+                    for tap, seen in enumerate(geometry.windows(padded[sample], top, strip, ow)):
+                        columns[:, tap] = seen
+                    np.dot(matrix, columns.reshape(c * kh * kw, strip * ow), out=product)
+                    if bias is not None:
+                        product += bias
+                    out[sample, :, top : top + strip] = product.reshape(len(matrix), strip, ow)
+            return out
+
+        return unrolled
+
+    def _depthwise(self, node, geometry, w, bias):
+        kh, kw = geometry.kernel
+        taps = [w[:, i, j][:, None, None] for i in range(kh) for j in range(kw)]
+
+        def depthwise(x):
+            n, c = x.shape[:2]
+            oh, ow = geometry.size(x)
+            padded = self._padded(node, geometry, x, 0.0)
+            out = self.buffers.get(node.name, (n, c, oh, ow))
+            term = self.buffers.get("term", (c, oh, ow))
+            for sample in range(n):
+                for tap, seen in enumerate(geometry.windows(padded[sample], 0, oh, ow)):
+                    if tap == 0:
+                        np.multiply(seen, taps[0], out=out[sample])
+                    else:
+                        np.multiply(seen, taps[tap], out=term)
+                        np.add(out[sample], term, out=out[sample])
+                if bias is not None:
+                    out[sample] += bias[:, :, None]
+            return out
+
+        return depthwise
+
+    def _padded(self, node, geometry, x, value):
+        """x with its border; the buffer's border is written once, its inside at every step."""
+        top, left, bottom, right = geometry.pads
+        if not any(geometry.pads):
+            return x
+        n, c, h, w = x.shape
+        shape = (n, c, h + top + bottom, w + left + right)
+        fresh = (node.name + ".padded", shape) not in self.buffers.made
+        padded = self.buffers.get(node.name + ".padded", shape)
+        if fresh and value != 0.0:
+            padded.fill(value)
+        padded[:, :, top : top + h, left : left + w] = x
+        return padded
+
+    def BatchNormalization(self, node, weights):  # noqa: N802
+        factor = weights["scale"] / np.sqrt(weights["var"] + np.float32(node.attrs.get("epsilon", 1e-5)))
+        term = weights["B"] - weights["mean"] * factor
+        factor, term = factor[:, None, None], term[:, None, None]
+
+        def batch_normalization(x):
+            out = self._target(node, x)
+            np.multiply(x, factor, out=out)
+            return np.add(out, term, out=out)
+
+        return batch_normalization
+
+    def Relu(self, node, weights):  # noqa: N802
+        zero = np.float32(0)
+        return lambda x: np.maximum(x, zero, out=self._target(node, x))
+
+    def _target(self, node, x):
+        """Where an elementwise operator writes: over its input where nobody else reads that."""
+        return x if node.inputs[0] in self.reusable else self.buffers.get(node.name, x.shape)
+
+    def MaxPool(self, node, weights):  # noqa: N802
+        geometry = Geometry(node)
+        return self._pool(node, geometry, np.maximum, -np.inf, None)
+
+    def AveragePool(self, node, weights):  # noqa: N802
+        geometry = Geometry(node)
+        if any(geometry.pads) and not node.attrs.get("count_include_pad", 0):
+            raise Unsupported("{0}: pads that do not count".format(node.name))
+        return self._pool(node, geometry, np.add, 0.0, np.float32(1.0 / (geometry.kernel[0] * geometry.kernel[1])))
+
+    def _pool(self, node, geometry, combine, border, factor):
+        def pool(x):
+            oh, ow = geometry.size(x)
+            padded = self._padded(node, geometry, x, border)
+            out = self.buffers.get(node.name, x.shape[:2] + (oh, ow))
+            for tap, seen in enumerate(geometry.windows(padded, 0, oh, ow)):
+                if tap == 0:
+                    np.copyto(out, seen)
+                else:
+                    combine(out, seen, out=out)
+            return out if factor is None else np.multiply(out, factor, out=out)
+
+        return pool
+
+    def GlobalAveragePool(self, node, weights):  # noqa: N802
+        return lambda x: x.mean(axis=(2, 3), keepdims=True)
+
+    def Flatten(self, node, weights):  # noqa: N802
+        axis = node.attrs.get("axis", 1)
+        return lambda x: x.reshape(int(np.prod(x.shape[:axis])), -1)
+
+    def Gemm(self, node, weights):  # noqa: N802
+        if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
+            raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
+        b = weights["B"].T if node.attrs.get("transB", 0) else weights["B"]  # a view: the BLAS takes it transposed
+        c = weights.get("C")
+
+        def gemm(x):
+            out = np.dot(x, b, out=self.buffers.get(node.name, (len(x), b.shape[1])))
+            return out if c is None else np.add(out, c, out=out)
+
+        return gemm
+
+    def MatMul(self, node, weights):  # noqa: N802
+        return lambda a, b: np.dot(a, b, out=self.buffers.get(node.name, (a.shape[0], b.shape[1])))
+
+    def Softmax(self, node, weights):  # noqa: N802
+        axis = node.attrs.get("axis", -1)
+
+        def softmax(x):
+            e = np.exp(x - x.max(axis=axis, keepdims=True))
+            e /= e.sum(axis=axis, keepdims=True)
+            return e
+
+        return softmax
+
+
+def overwritable(nodes, outputs):
+    """Names of the tensors that one operator made and only one reads: the reader may write over them."""
+    readers = [name for node in nodes for name in node.inputs]
+    names = set()
+    for node in nodes:
+        view = node.op == "Flatten" and node.inputs[0] not in names  # of a tensor that somebody else still reads
+        if readers.count(node.name) == 1 and node.name not in outputs and not view:
+            names.add(node.name)
+    return names
+
+
+class Geometry(object):
+    """Kernel, strides and pads of a Conv or a pool, and what each tap of the kernel sees."""
+
+    def __init__(self, node):
+        self.kernel = tuple(node.attrs["kernel_shape"])
+        self.strides = tuple(node.attrs.get("strides", [1, 1]))
+        self.pads = tuple(node.attrs.get("pads", [0, 0, 0, 0]))
+        if tuple(node.attrs.get("dilations", [1, 1])) != (1, 1) or node.attrs.get("ceil_mode", 0):
+            raise Unsupported("{0}: dilations and ceil_mode".format(node.name))
+        self.pointwise = self.kernel == self.strides == (1, 1) and not any(self.pads)
+
+    def size(self, x):
+        """(height, width) of the output for x [N,C,H,W]."""
+        top, left, bottom, right = self.pads
+        h = (x.shape[2] + top + bottom - self.kernel[0]) // self.strides[0] + 1
+        w = (x.shape[3] + left + right - self.kernel[1]) // self.strides[1] + 1
+        return h, w
+
+    def windows(self, padded, top, rows, width):
+        """For each tap, row by row: the view of padded [...,H,W] that it sees for output rows top to top+rows."""
+        (kh, kw), (sh, sw) = self.kernel, self.strides
+        for i in range(kh):
+            first = top * sh + i
+            for j in range(kw):
+                yield padded[..., first : first + sh * (rows - 1) + 1 : sh, j : j + sw * (width - 1) + 1 : sw]

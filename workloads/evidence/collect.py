@@ -1,0 +1,61 @@
+"""What is the whole evidence of one process?"""
+
+import platform
+
+import numpy as np
+
+from workloads.evidence import cpu, environment, libraries, maps, onednn, security
+
+
+def collect(job, backend, step, counter, wall_s):
+    """Evidence as a dict (see nouns Evidence), taken after the last sample; `step` is run once more for oneDNN.
+
+    What cannot be read is null or empty, and `unavailable` says why; never a guess.
+    """
+    unavailable = {}
+    try:
+        paths = maps.read_maps()
+    except OSError as problem:
+        paths = []
+        unavailable["libraries"] = "/proc/self/maps: {0}".format(problem)
+    found = {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "framework": backend.name,
+        "framework_version": backend.version(),
+        "build": backend.build_string(),
+        "device": getattr(backend, "device", "cpu"),
+        "precision": backend.precision(),
+        "libraries": libraries.describe(paths) + [static(entry) for entry in backend.static_libraries()],
+        "threads": {
+            "asked": job["threads"],
+            "process": counter.process(),
+            "busy": counter.busy(wall_s),
+            "pools": backend.pools(),
+        },
+        "onednn": onednn.evidence(backend, step, paths),
+        "isa_used": backend.isa_used(),
+        "env": environment.steering(),
+        "security": security.describe(),
+    }
+    found.update(cpu.describe())
+    for field in ("build", "cpu_model", "isa_used"):
+        if not found[field]:
+            unavailable[field] = "{0} does not say".format("/proc/cpuinfo" if field == "cpu_model" else backend.name)
+    found["unavailable"] = unavailable
+    return found
+
+
+def static(entry):
+    """A Library that is linked into another file, from what the backend says of it."""
+    return {
+        "kind": entry["kind"],
+        "name": entry["name"],
+        "path": entry.get("path", ""),
+        "version": entry.get("version"),
+        "core": entry.get("core"),
+        "threads": entry.get("threads"),
+        "threading": entry.get("threading"),
+        "linked": "static",
+        "how": entry.get("how", ""),
+    }

@@ -1,0 +1,75 @@
+"""Which oneDNN primitives did one step execute?"""
+
+import ctypes
+import os
+import re
+import sys
+
+from workloads.evidence import capture, symbols
+
+CARRIERS = re.compile(r"^lib(dnnl|mkldnn|onednn|torch_cpu|tensorflow|paddle|mxnet|phi|ideep)")
+SETTERS = ("dnnl_set_verbose", "mkldnn_set_verbose")
+
+
+def count_primitives(text):
+    """`kind,implementation` -> executions, from oneDNN's verbose lines of any version.
+
+    `onednn_verbose,v1,primitive,exec,cpu,convolution,brg_conv_fwd:avx512_core,forward_inference,...` (3.x),
+    `dnnl_verbose,exec,cpu,convolution,jit:avx512_core,...` (1.x, 2.x), `mkldnn_verbose,exec,convolution,jit:avx2,...` (0.x).
+    """
+    counts = {}
+    for line in text.splitlines():
+        fields = line.split(",")
+        if not fields[0].endswith(("dnn_verbose", "dnnl_verbose")) or "exec" not in fields:
+            continue
+        after = fields[fields.index("exec") + 1 :]
+        if after and after[0] in ("cpu", "gpu"):
+            after = after[1:]
+        if len(after) >= 2:
+            key = ",".join(after[:2])
+            counts[key] = counts.get(key, 0) + 1
+    return counts
+
+
+def find_switch(paths):
+    """(function(level) that turns verbose mode on and off, how), or (None, why not)."""
+    torch = sys.modules.get("torch")
+    verbose = getattr(getattr(getattr(torch, "_C", None), "_verbose", None), "mkldnn_set_verbose", None)
+    if verbose is not None:
+        return verbose, "torch.backends.mkldnn.verbose"
+    carriers = [path for path in paths if CARRIERS.match(os.path.basename(path))]
+    for path in carriers:
+        library = symbols.open_mapped(path)
+        for name in SETTERS:
+            function = getattr(library, name, None)
+            if function is not None:
+                return (lambda level: function(ctypes.c_int(level)) == 0), "{0} of {1}".format(name, path)
+    if carriers:
+        return None, "no mapped library exports {0}: {1}".format(SETTERS[0], ", ".join(carriers)[:400])
+    return None, "no library that could carry oneDNN is mapped"
+
+
+def evidence(backend, step, paths):
+    """OneDnnEvidence as a dict: the state as the framework reads it back, and the primitives of one untimed step."""
+    state, version, reason = backend.onednn_state()
+    switch, how = find_switch(paths)
+    primitives = {}
+    if switch is None:
+        reason = "; ".join(part for part in (reason, how) if part)
+    else:
+        try:
+            primitives = count_primitives(capture.captured(lambda: _verbosely(switch, step)))
+            how = "one step with {0}: {1} primitives".format(how, sum(primitives.values()))
+        except (OSError, RuntimeError) as problem:
+            how = "{0} failed: {1}".format(how, problem)
+        reason = "; ".join(part for part in (reason, how) if part)
+    return {"state": state, "version": version, "primitives": primitives, "reason": reason}
+
+
+def _verbosely(switch, step):
+    if not switch(1):
+        raise RuntimeError("verbose mode was refused (oneDNN was built without it)")
+    try:
+        step()
+    finally:
+        switch(0)

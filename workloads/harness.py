@@ -1,0 +1,143 @@
+"""How does a job become a reply: build, verify, time, prove?"""
+
+import importlib
+import json
+import sys
+import time
+import traceback
+
+from workloads import reply, timing, verify, weights
+from workloads.backends.base import Node, Unsupported
+
+
+class Phases(object):
+    """Seconds between one mark and the next, by the name of what ended there."""
+
+    def __init__(self, clock=time.perf_counter):
+        self.clock = clock
+        self.last = clock()
+        self.seconds = {}
+
+    def mark(self, name):
+        """What ran since the last mark was `name`."""
+        now = self.clock()
+        self.seconds[name] = now - self.last
+        self.last = now
+
+
+def run(job_path, reply_path):
+    """Read the job, run it, write the reply; whatever goes wrong after reading becomes the reply's status and reason."""
+    phases = Phases()
+    answer = reply.failure("error", "")
+    try:
+        with open(job_path, encoding="utf-8") as file:
+            job = json.load(file)
+        execute(job, answer, phases)
+        answer["status"] = "ok"
+    except Unsupported as problem:
+        answer.update(status="unsupported", reason=str(problem))
+    except verify.Wrong as problem:
+        answer.update(status="wrong", reason=str(problem))
+    except Exception as problem:  # noqa: BLE001  (a trial that fails is a value)
+        answer.update(status="error", reason=short_reason(problem))
+        traceback.print_exc()  # for the log that the host keeps; the reason above is what it shows
+    answer["phases_s"] = phases.seconds
+    reply.write(reply_path, answer)
+
+
+def short_reason(problem):
+    """`ValueError: ... (numpy_blas.py:88)`: what, and in which of our files or the framework's."""
+    frames = traceback.extract_tb(sys.exc_info()[2])
+    where = " ({0}:{1})".format(frames[-1][0].rsplit("/", 1)[-1], frames[-1][1]) if frames else ""
+    return "{0}: {1}{2}".format(type(problem).__name__, str(problem)[:800], where)
+
+
+def execute(job, answer, phases):
+    """Fill `answer` stage by stage, so that what was found before a failure is kept."""
+    network = job["network"]
+    check_supported(job)
+    backend = importlib.import_module("workloads.backends." + job["backend"]).Backend(
+        job["threads"], job["execution"], job["onednn"]
+    )
+    backend.configure()
+    phases.mark("import")
+
+    made = weights.make_weights(network, job["seed"])
+    inputs = weights.make_inputs(network, job["batch"], job["seed"])
+    phases.mark("weights")
+
+    answer["parameters"] = weights.parameters(made)
+    verify.check_parameters(answer["parameters"], network)
+    nodes = [Node(data) for data in network["nodes"]]
+    backend.build(nodes, made, weights.input_shapes(network, job["batch"]), list(network["outputs"]))
+    del made  # a framework that copied them does not need them twice in the memory limit
+    phases.mark("build")
+
+    step = make_step(backend, inputs, job["region"])
+    backend.load(inputs)
+    clock = time.perf_counter
+    start = clock()
+    outputs = step()
+    answer["first_s"] = clock() - start
+    phases.mark("first")
+
+    check(outputs, job["expected"], answer)
+    phases.mark("verify")
+    time_and_prove(job, backend, step, answer, phases)
+
+
+def check_supported(job):
+    """Raise Unsupported for what no backend of this harness can do."""
+    if job["mode"] != "infer":
+        raise Unsupported("mode {0!r}: this harness has infer".format(job["mode"]))
+    if job["dtype"] != "float32":
+        raise Unsupported("dtype {0!r}: this harness has float32".format(job["dtype"]))
+    if job["batch"] != 1 and not job["network"].get("batched", True):
+        raise Unsupported("batch {0}: {1} has no batch dimension".format(job["batch"], job["network"]["name"]))
+
+
+def make_step(backend, inputs, region):
+    """The function whose time is taken: `compute` computes and fetches, `end_to_end` loads the inputs too."""
+
+    def compute():
+        backend.step()
+        return backend.fetch()
+
+    def end_to_end():
+        backend.load(inputs)
+        backend.step()
+        return backend.fetch()
+
+    return {"compute": compute, "end_to_end": end_to_end}[region]
+
+
+def check(outputs, expected, answer):
+    """Compare, and write down what was found before it is judged; keeps the worse of two checks."""
+    values = verify.sampled(outputs, expected)
+    found = verify.errors(values, expected)
+    if all(error < verify.INFINITE for error in found.values()):
+        answer["outputs"] = {name: values[name].tolist() for name in values}
+    earlier = answer.get("errors", {})
+    answer["errors"] = {name: max(error, earlier.get(name, 0.0)) for name, error in found.items()}
+    verify.check_errors(found, expected)
+
+
+def time_and_prove(job, backend, step, answer, phases):
+    """Samples, the check of the last step's output, and the evidence of what ran."""
+    from workloads.evidence import collect, memory, threads  # noqa: PLC0415  (kept out of a start that may fail before)
+
+    counter = threads.Counter()
+    measured = timing.measure(step, job, around=counter.mark)
+    answer.update(
+        warmup_s=measured.warmup_s,
+        samples_s=measured.samples_s,
+        loops=measured.loops,
+        wall_s=measured.wall_s,
+        cpu_s=measured.cpu_s,
+        peak_rss_bytes=memory.peak_rss_bytes(),
+    )
+    phases.mark("time")
+    answer["evidence"] = collect.collect(job, backend, step, counter, measured.wall_s)
+    phases.mark("evidence")
+    check(step(), job["expected"], answer)  # a step that got fast by computing nothing any more is wrong, too
+    phases.mark("verify_again")

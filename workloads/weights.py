@@ -1,0 +1,116 @@
+"""Which numbers are the weights and inputs of a network, equal in every numpy from 1.13 to 2.x?"""
+
+import hashlib
+import math
+
+import numpy as np
+
+from workloads.backends.base import Node
+
+CHUNK = 1 << 16
+"""Elements per pass: two such uint32 buffers stay in a 512 KiB cache, so that each of the passes runs at its speed."""
+
+LEARNT = ("W", "B", "C", "scale")
+"""Weights that count as parameters; a batch-norm's running `mean` and `var` are statistics, not learnt."""
+
+_MASK = 0xFFFFFFFF
+
+
+def fill(out, seed, name, center=0.0, halfwidth=1.0, chunk=CHUNK):
+    """Fill the flat float32 array with `center + halfwidth * u`, u uniform in [-1, 1): element i depends on (seed, name, i).
+
+    Counter-based: a hash of the index with the mixer `lowbias32` (Wellons, hash-prospector: 16, 0x21f0aaad, 15, 0xd35a2d97, 15),
+    its start and its odd stride taken from SHA-256 of seed and name. Integer arithmetic modulo 2**32, one rounding from
+    int32 to float32, one float32 product and one float32 sum: the same bits in every numpy, for every `chunk`.
+    """
+    start, stride = _key(seed, name)
+    size = min(out.size, chunk)
+    base = np.arange(size, dtype=np.uint32)
+    np.multiply(base, np.uint32(stride), out=base)
+    x = np.empty(size, np.uint32)
+    t = np.empty(size, np.uint32)
+    scale = np.float32(halfwidth / 2.0**31)
+    for first in range(0, out.size, chunk):
+        part = out[first : first + chunk]
+        n = part.size
+        _mix(base[:n], np.uint32((start + first * stride) & _MASK), x[:n], t[:n])
+        np.copyto(part, x[:n].view(np.int32), casting="unsafe")
+        np.multiply(part, scale, out=part)
+        if center:
+            np.add(part, np.float32(center), out=part)
+    return out
+
+
+def _key(seed, name):
+    digest = hashlib.sha256("{0}/{1}".format(seed, name).encode("utf-8")).digest()
+    return int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:8], "little") | 1
+
+
+def _mix(base, offset, x, t):
+    """x = lowbias32(base + offset), element by element, in place; t is scratch."""
+    np.add(base, offset, out=x)
+    for shift, factor in ((16, 0x21F0AAAD), (15, 0xD35A2D97)):
+        np.right_shift(x, np.uint32(shift), out=t)
+        np.bitwise_xor(x, t, out=x)
+        np.multiply(x, np.uint32(factor), out=x)
+    np.right_shift(x, np.uint32(15), out=t)
+    np.bitwise_xor(x, t, out=x)
+
+
+def interval(op, key, shape):
+    """(center, half-width) of the uniform distribution that a weight is drawn from.
+
+    Chosen so that the signal stays alive through the depth and every single weight tensor matters to the output:
+    He's variance 2 / fan_in (arXiv 1502.01852) for the products, biases that are small but not 0, and batch-norm
+    statistics that are not 0 and 1, with scale**2 / var about 1 so that a chain of them neither grows nor dies.
+    """
+    if op == "BatchNormalization":
+        return {"scale": (1.3, 0.4), "B": (0.0, 0.5), "mean": (0.0, 0.5), "var": (2.0, 1.0)}[key]
+    if len(shape) > 1:  # W of Conv is [out, in/group, kh, kw], B of Gemm [out, in] (transB=1): the rest is the fan-in
+        fan_in = _product(shape[1:])
+        return 0.0, math.sqrt(6.0 / fan_in)  # a uniform on [-h, h) has the variance h**2 / 3
+    return 0.0, 0.5
+
+
+def make_node(node, seed):
+    """ONNX input name -> float32 array for one Node, C-contiguous in ONNX's layout."""
+    made = {}
+    for key, shape in node.shapes.items():
+        center, halfwidth = interval(node.op, key, shape)
+        flat = np.empty(_product(shape), np.float32)
+        made[key] = fill(flat, seed, "{0}.{1}".format(node.name, key), center, halfwidth).reshape(shape)
+    return made
+
+
+def make_weights(network, seed):
+    """Node name -> {ONNX input name: float32 array} for every node of the network (a dict as in networks/*.json)."""
+    nodes = [Node(data) for data in network["nodes"]]
+    return {node.name: make_node(node, seed) for node in nodes if node.shapes}
+
+
+def input_shapes(network, batch):
+    """Input name -> shape with the batch in front, where the network has one."""
+    shapes = {name: tuple(shape) for name, shape in network["inputs"].items()}
+    if network.get("batched", True):
+        return {name: (batch,) + shape[1:] for name, shape in shapes.items()}
+    return shapes
+
+
+def make_inputs(network, batch, seed):
+    """Input name -> float32 array; zero mean and unit variance, as a standardised image has."""
+    return {
+        name: fill(np.empty(_product(shape), np.float32), seed, "input." + name, 0.0, math.sqrt(3.0)).reshape(shape)
+        for name, shape in input_shapes(network, batch).items()
+    }
+
+
+def parameters(weights):
+    """How many numbers of node name -> {input name: array} are learnt."""
+    return sum(array.size for node in weights.values() for key, array in node.items() if key in LEARNT)
+
+
+def _product(shape):
+    total = 1
+    for length in shape:
+        total *= int(length)
+    return total
