@@ -121,7 +121,8 @@ def observed(**fields: Any) -> Observed:
 
 def expected(**fields: Any) -> Expected:
     """What the default reply's output agrees with."""
-    return Expected(**({"positions": (0, 7), "values": (0.5, -0.25), "spread": 0.5, "tolerance": 1e-3} | fields))
+    defaults: dict[str, Any] = {"positions": (0, 7), "values": (0.5, -0.25), "spread": 0.5, "tolerance": 1e-3}
+    return Expected(**(defaults | fields))
 
 
 def provenance(**fields: Any) -> Provenance:

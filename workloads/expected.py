@@ -14,18 +14,18 @@ POSITIONS = 1024
 TOLERANCE = {"float32": 1e-3}
 """Largest error that may pass, as a share of the output's standard deviation.
 
-float32 rounds at 6e-8; sixteen to twenty-eight layers of sums in another order, or Winograd's convolution, leave 1e-6 to
-1e-5 of the spread at the logits. bfloat16 and TF32 leave 1e-2 and more, and so does every mutation of an operator that
-tests/unit/workloads tries: 1e-3 stands between, a factor of ten or more from either side.
+float32 rounds at 6e-8; sixteen to twenty-eight layers of sums in another order, or Winograd's convolution, leave 1e-6
+to 1e-5 of the spread at the logits. bfloat16 and TF32 leave 1e-2 and more, and so does every mutation of an operator
+that tests/unit/workloads tries: 1e-3 stands between, a factor of ten or more from either side.
 """
 
 
 def expected(network, batch, seed, dtype="float64"):
     """Output -> {"positions", "values", "spread", "tolerance"} of the network, computed by the reference in `dtype`.
 
-    `network` is a dict as in networks/*.json. Positions index the flattened output, at most POSITIONS, distinct; spread is the
-    standard deviation of the whole output (of the positions alone where only they are computed). Every output is
-    given, so that a softmax is checked too; the one named `compared` comes first.
+    `network` is a dict as in networks/*.json. Positions index the flattened output, at most POSITIONS, distinct; spread
+    is the standard deviation of the whole output (of the positions alone where only they are computed). Every output
+    is given, so that a softmax is checked too; the one named `compared` comes first.
     """
     outputs = sorted(network["outputs"], key=lambda name: name != network["compared"])
     inputs = seeded.make_inputs(network, batch, seed)
@@ -45,8 +45,8 @@ def run(network, inputs, seed, definition=Oracle):
 
 def _deferred(backend, node, seed):
     def apply(*tensors):
-        (_, function), = backend.operators([node], {node.name: seeded.make_node(node, seed)})
-        return function(*tensors)
+        made = backend.operators([node], {node.name: seeded.make_node(node, seed)})
+        return made[0][1](*tensors)
 
     return apply
 

@@ -26,7 +26,7 @@ class Phases(object):
 
 
 def run(job_path, reply_path):
-    """Read the job, run it, write the reply; whatever goes wrong after reading becomes the reply's status and reason."""
+    """Read the job, run it, write the reply; whatever goes wrong becomes the reply's status and reason."""
     phases = Phases()
     answer = reply.failure("error", "")
     try:

@@ -61,8 +61,8 @@ def sample(step, loops, job, clock):
 def measure(step, job, around=None, clock=time.perf_counter, cpu_clock=time.process_time):
     """Warm up, then take samples; returns Timed.
 
-    `around` is called with "start" and "stop" directly outside the timed region (counters of threads). The collector is off
-    meanwhile: a collection inside one sample would be the harness's time, not the framework's.
+    `around` is called with "start" and "stop" directly outside the timed region (counters of threads). The collector
+    is off meanwhile: a collection inside one sample would be the harness's time, not the framework's.
     """
     shortest_s = max(MIN_SAMPLE_S, job["min_time_s"] / MOST_SAMPLES)
     gc.collect()

@@ -19,7 +19,7 @@ def check_parameters(counted, network):
 
 
 def sampled(outputs, expected):
-    """Output name -> its values at the expected positions, as float64 [positions]; raises Wrong where one is missing."""
+    """Output name -> float64 values [positions] at the expected positions; raises Wrong where one is missing."""
     values = {}
     for name, wanted in expected.items():
         if name not in outputs:

@@ -16,12 +16,13 @@ LEARNT = ("W", "B", "C", "scale")
 _MASK = 0xFFFFFFFF
 
 
-def fill(out, seed, name, center=0.0, halfwidth=1.0, chunk=CHUNK):
-    """Fill the flat float32 array with `center + halfwidth * u`, u uniform in [-1, 1): element i depends on (seed, name, i).
+def fill(out, seed, name, *, center=0.0, halfwidth=1.0, chunk=CHUNK):
+    """Fill the flat float32 array with `center + halfwidth * u`, u uniform in [-1, 1); returns it.
 
-    Counter-based: a hash of the index with the mixer `lowbias32` (Wellons, hash-prospector: 16, 0x21f0aaad, 15, 0xd35a2d97, 15),
-    its start and its odd stride taken from SHA-256 of seed and name. Integer arithmetic modulo 2**32, one rounding from
-    int32 to float32, one float32 product and one float32 sum: the same bits in every numpy, for every `chunk`.
+    Counter-based: element i depends on (seed, name, i) alone. The index is hashed by the mixer `lowbias32` (Wellons,
+    hash-prospector: 16, 0x21f0aaad, 15, 0xd35a2d97, 15), from a start and with an odd stride that are taken from
+    SHA-256 of seed and name. Integer arithmetic modulo 2**32, one rounding from int32 to float32, one float32 product
+    and one float32 sum: the same bits in every numpy, for every `chunk`.
     """
     start, stride = _key(seed, name)
     size = min(out.size, chunk)
@@ -78,7 +79,9 @@ def make_node(node, seed):
     for key, shape in node.shapes.items():
         center, halfwidth = interval(node.op, key, shape)
         flat = np.empty(_product(shape), np.float32)
-        made[key] = fill(flat, seed, "{0}.{1}".format(node.name, key), center, halfwidth).reshape(shape)
+        made[key] = fill(flat, seed, "{0}.{1}".format(node.name, key), center=center, halfwidth=halfwidth).reshape(
+            shape
+        )
     return made
 
 
@@ -98,10 +101,11 @@ def input_shapes(network, batch):
 
 def make_inputs(network, batch, seed):
     """Input name -> float32 array; zero mean and unit variance, as a standardised image has."""
-    return {
-        name: fill(np.empty(_product(shape), np.float32), seed, "input." + name, 0.0, math.sqrt(3.0)).reshape(shape)
-        for name, shape in input_shapes(network, batch).items()
-    }
+    made = {}
+    for name, shape in input_shapes(network, batch).items():
+        flat = np.empty(_product(shape), np.float32)
+        made[name] = fill(flat, seed, "input." + name, halfwidth=math.sqrt(3.0)).reshape(shape)
+    return made
 
 
 def parameters(weights):

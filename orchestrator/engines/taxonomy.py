@@ -22,6 +22,7 @@ class Ending(NamedTuple):
 
     end: End
     detail: str
+    oom: bool | None
     exit_code: int | None
     signal: int | None
 
@@ -31,20 +32,19 @@ def decide_end(watched: Watched, *, oom: bool, exit_code: int | None, signal_num
 
     Memory comes before the exit code, because a child that the kernel killed leaves a parent that may exit 0.
     """
-    if watched.failure is not None:
-        return Ending(End.ENGINE_LOST, describe_failure(watched.failure), exit_code, signal_number)
-    if oom:
-        detail = watched.killed_for or "the kernel killed it, or a child of it, for memory"
-        return Ending(End.OOM, detail, exit_code, signal_number)
-    if watched.timed_out:
-        return Ending(End.TIMEOUT, f"ended after {watched.wall_s:.1f} s", exit_code, signal_number)
-    if watched.interrupted:
-        return Ending(End.INTERRUPTED, "stopped by the user", exit_code, signal_number)
-    if signal_number is not None:
-        return Ending(End.SIGNAL, name_signal(signal_number), exit_code, signal_number)
-    if exit_code:
-        return Ending(End.EXIT, f"exit code {exit_code}", exit_code, None)
-    return Ending(End.OK, "", exit_code, None)
+
+    failure = watched.failure
+    ends = (
+        (failure, End.ENGINE_LOST, describe_failure(failure) if failure else ""),
+        (oom, End.OOM, watched.killed_for or "the kernel killed it, or a child of it, for memory"),
+        (watched.timed_out, End.TIMEOUT, f"ended after {watched.wall_s:.1f} s"),
+        (watched.interrupted, End.INTERRUPTED, "stopped by the user"),
+        (signal_number, End.SIGNAL, name_signal(signal_number or 0)),
+        (exit_code, End.EXIT, f"exit code {exit_code}"),
+        (True, End.OK, ""),
+    )
+    end, detail = next((end, detail) for applies, end, detail in ends if applies)
+    return Ending(end, detail, oom, exit_code, signal_number)
 
 
 def split_status(status: int) -> tuple[int, int | None]:

@@ -41,6 +41,8 @@ class Watched(NamedTuple):
     status: int | None
     wall_s: float
     """From the start given to `watch` to the end."""
+    ended_at: float
+    """Monotonic."""
     timed_out: bool = False
     interrupted: bool = False
     killed_for: str = ""
@@ -81,7 +83,7 @@ class _Waiter(threading.Thread):
     def run(self) -> None:
         try:
             status, failure = self.process.wait(), None
-        except Exception as error:  # noqa: BLE001  (whatever it is, it belongs to the thread that watches)
+        except Exception as error:  # whatever it is, it belongs to the thread that watches
             status, failure = None, error
         self.ended = _Ended(status, time.monotonic(), failure)
         self.wake.put(None)
@@ -92,28 +94,30 @@ def watch(process: Process, interrupts: Interrupts, *, timeout_s: float, started
     begin = time.monotonic() if started is None else started
     waiter = _Waiter(process, interrupts.wake)
     escalation = _Escalation(process)
-    timed_out, killed_for = False, ""
+    timed_out, interrupted, killed_for = False, False, ""
     waiter.start()
-    while waiter.ended is None and not escalation.stuck():
-        if not interrupts.count or escalation.terminated_at is not None:
-            with suppress(Empty):
-                interrupts.wake.get(timeout=SAMPLE_PERIOD_S)
-        if waiter.ended is not None:
-            break
+    while not escalation.stuck():
         if not killed_for and (killed_for := process.sample()):
             escalation.to_kill()
-        if not timed_out and time.monotonic() - begin > timeout_s:
-            timed_out = not (killed_for or interrupts.count)
-            escalation.to_terminate()
+        left = begin + timeout_s - time.monotonic()
+        with suppress(Empty):
+            interrupts.wake.get(timeout=min(SAMPLE_PERIOD_S, max(left, 0.05)))
+        if waiter.ended is not None:
+            break
         if interrupts.count:
+            interrupted = True
             (escalation.to_terminate if interrupts.count == 1 else escalation.to_kill)()
+        elif time.monotonic() - begin > timeout_s:
+            timed_out = not killed_for
+            escalation.to_terminate()
         escalation.advance()
     ended = waiter.ended or _Ended(None, time.monotonic(), TimeoutError("it outlived its KILL"))
     return Watched(
         status=ended.status,
         wall_s=ended.at - begin,
+        ended_at=ended.at,
         timed_out=timed_out,
-        interrupted=interrupts.count > 0,
+        interrupted=interrupted,
         killed_for=killed_for,
         failure=ended.failure,
     )

@@ -25,7 +25,6 @@ class Expected(NamedTuple):
 
     chosen: str
     all: tuple[str, ...]
-    lapacks: int
 
 
 def render_image(variant: Variant, folder: Path | None = None) -> Image:
@@ -101,4 +100,4 @@ def _fill_template(variant: Variant, folder: Path) -> str:
 def _expect(variant: Variant) -> Expected:
     """Paths that the providers among the row's packages register, and the one that must be chosen."""
     found = sorted(PROVIDERS[name][1] for name in variant.blas_apt if name in PROVIDERS)
-    return Expected(variant.blas_alternative or (found[0] if found else ""), tuple(found), len(found))
+    return Expected(variant.blas_alternative or (found[0] if found else ""), tuple(found))

@@ -88,7 +88,7 @@ COMPUTES_IN_NUMPY = frozenset({"numpy", "chainer"})
 
 
 def product_libraries(variant: Variant, evidence: Evidence) -> tuple[Library, ...]:
-    """The BLAS libraries that this row's products can have run in: not those that numpy or scipy carry for themselves."""
+    """The BLAS libraries that this row's products can have run in: not what numpy or scipy carry for themselves."""
     owners = {"", "numpy"} if variant.framework in COMPUTES_IN_NUMPY else {""}
     return tuple(each for each in evidence.libraries if each.kind == "blas" and each.owner in owners)
 

@@ -1,4 +1,5 @@
 """How does numpy run a network? Every product in the BLAS that numpy is linked to, everything else in its own loops."""
+# ruff: noqa: N802, ARG002  (methods are called after ONNX's operators, and all take a node and its weights)
 
 import os
 
@@ -67,7 +68,7 @@ class Backend(base.Backend):
 
     # -- ONNX's operators ------------------------------------------------------------------------------------------
 
-    def Conv(self, node, weights):  # noqa: N802  (ONNX's name)
+    def Conv(self, node, weights):
         w = weights["W"]
         bias = weights["B"][:, None] if "B" in weights else None
         group = node.attrs.get("group", 1)
@@ -154,7 +155,7 @@ class Backend(base.Backend):
         padded[:, :, top : top + h, left : left + w] = x
         return padded
 
-    def BatchNormalization(self, node, weights):  # noqa: N802
+    def BatchNormalization(self, node, weights):
         factor = weights["scale"] / np.sqrt(weights["var"] + np.float32(node.attrs.get("epsilon", 1e-5)))
         term = weights["B"] - weights["mean"] * factor
         factor, term = factor[:, None, None], term[:, None, None]
@@ -166,7 +167,7 @@ class Backend(base.Backend):
 
         return batch_normalization
 
-    def Relu(self, node, weights):  # noqa: N802
+    def Relu(self, node, weights):
         zero = np.float32(0)
         return lambda x: np.maximum(x, zero, out=self._target(node, x))
 
@@ -174,11 +175,11 @@ class Backend(base.Backend):
         """Where an elementwise operator writes: over its input where nobody else reads that."""
         return x if node.inputs[0] in self.reusable else self.buffers.get(node.name, x.shape)
 
-    def MaxPool(self, node, weights):  # noqa: N802
+    def MaxPool(self, node, weights):
         geometry = Geometry(node)
         return self._pool(node, geometry, np.maximum, -np.inf, None)
 
-    def AveragePool(self, node, weights):  # noqa: N802
+    def AveragePool(self, node, weights):
         geometry = Geometry(node)
         if any(geometry.pads) and not node.attrs.get("count_include_pad", 0):
             raise Unsupported("{0}: pads that do not count".format(node.name))
@@ -198,14 +199,14 @@ class Backend(base.Backend):
 
         return pool
 
-    def GlobalAveragePool(self, node, weights):  # noqa: N802
+    def GlobalAveragePool(self, node, weights):
         return lambda x: x.mean(axis=(2, 3), keepdims=True)
 
-    def Flatten(self, node, weights):  # noqa: N802
+    def Flatten(self, node, weights):
         axis = node.attrs.get("axis", 1)
         return lambda x: x.reshape(int(np.prod(x.shape[:axis])), -1)
 
-    def Gemm(self, node, weights):  # noqa: N802
+    def Gemm(self, node, weights):
         if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
             raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
         b = weights["B"].T if node.attrs.get("transB", 0) else weights["B"]  # a view: the BLAS takes it transposed
@@ -217,10 +218,10 @@ class Backend(base.Backend):
 
         return gemm
 
-    def MatMul(self, node, weights):  # noqa: N802
+    def MatMul(self, node, weights):
         return lambda a, b: np.dot(a, b, out=self.buffers.get(node.name, (a.shape[0], b.shape[1])))
 
-    def Softmax(self, node, weights):  # noqa: N802
+    def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)
 
         def softmax(x):

@@ -1,4 +1,5 @@
 """How does PyTorch run a network, eagerly, from 1.13 to 2.x?"""
+# ruff: noqa: N802, ARG002  (methods are called after ONNX's operators, and all take a node and its weights)
 
 import ctypes
 import os
@@ -91,7 +92,8 @@ class Backend(base.Backend):
         if os.path.exists(path):
             library = ctypes.CDLL(path)
             if hasattr(library, "MKL_Get_Version_String"):
-                entry = {"kind": "blas", "name": "mkl", "path": path, "how": "libtorch_cpu.so exports MKL_Get_Version_String"}
+                how = "libtorch_cpu.so exports MKL_Get_Version_String"
+                entry = {"kind": "blas", "name": "mkl", "path": path, "how": how}
                 entry.update(libraries.read_mkl(library))
                 found.append(entry)
             state, version, _ = self.onednn_state()
@@ -104,7 +106,7 @@ class Backend(base.Backend):
 
     # -- ONNX's operators ------------------------------------------------------------------------------------------
 
-    def Conv(self, node, weights):  # noqa: N802  (ONNX's name)
+    def Conv(self, node, weights):
         w = self._weights(weights)
         weight, bias = w["W"], w.get("B")
         stride = tuple(node.attrs.get("strides", (1, 1)))
@@ -115,20 +117,20 @@ class Backend(base.Backend):
             return lambda x: F.conv2d(x, weight, bias, stride, padding, dilation, group)
         return lambda x: F.conv2d(F.pad(x, before), weight, bias, stride, 0, dilation, group)
 
-    def BatchNormalization(self, node, weights):  # noqa: N802
+    def BatchNormalization(self, node, weights):
         w = self._weights(weights)
         scale, shift, mean, var = w["scale"], w["B"], w["mean"], w["var"]
         epsilon = node.attrs.get("epsilon", 1e-5)
         return lambda x: F.batch_norm(x, mean, var, scale, shift, False, 0.0, epsilon)
 
-    def Relu(self, node, weights):  # noqa: N802
+    def Relu(self, node, weights):
         return F.relu
 
-    def MaxPool(self, node, weights):  # noqa: N802
+    def MaxPool(self, node, weights):
         kernel, stride, padding, ceil = self._pool(node)
         return lambda x: F.max_pool2d(x, kernel, stride, padding, 1, ceil)
 
-    def AveragePool(self, node, weights):  # noqa: N802
+    def AveragePool(self, node, weights):
         kernel, stride, padding, ceil = self._pool(node)
         count = bool(node.attrs.get("count_include_pad", 0))
         return lambda x: F.avg_pool2d(x, kernel, stride, padding, ceil, count)
@@ -140,15 +142,15 @@ class Backend(base.Backend):
         kernel = tuple(node.attrs["kernel_shape"])
         return kernel, tuple(node.attrs.get("strides", (1, 1))), padding, bool(node.attrs.get("ceil_mode", 0))
 
-    def GlobalAveragePool(self, node, weights):  # noqa: N802
+    def GlobalAveragePool(self, node, weights):
         return lambda x: F.adaptive_avg_pool2d(x, 1)
 
-    def Flatten(self, node, weights):  # noqa: N802
+    def Flatten(self, node, weights):
         if node.attrs.get("axis", 1) != 1:
             raise Unsupported("{0}: Flatten at axis {1}".format(node.name, node.attrs["axis"]))
         return lambda x: torch.flatten(x, 1)
 
-    def Gemm(self, node, weights):  # noqa: N802
+    def Gemm(self, node, weights):
         if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
             raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
         w = self._weights(weights)
@@ -157,10 +159,10 @@ class Backend(base.Backend):
             weight = weight.t().contiguous()
         return lambda x: F.linear(x, weight, bias)
 
-    def MatMul(self, node, weights):  # noqa: N802
+    def MatMul(self, node, weights):
         return torch.matmul
 
-    def Softmax(self, node, weights):  # noqa: N802
+    def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)
         return lambda x: F.softmax(x, axis)
 

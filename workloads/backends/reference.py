@@ -1,4 +1,5 @@
 """What does each ONNX operator compute? Plain numpy, written to be read; the oracle of every other backend."""
+# ruff: noqa: N802, ARG002  (methods are called after ONNX's operators, and all take a node and its weights)
 
 import numpy as np
 
@@ -56,7 +57,7 @@ class Backend(base.Backend):
 
     # -- ONNX's operators ------------------------------------------------------------------------------------------
 
-    def Conv(self, node, weights):  # noqa: N802  (ONNX's name)
+    def Conv(self, node, weights):
         w = weights["W"].astype(self.dtype)
         b = weights["B"].astype(self.dtype) if "B" in weights else None
         group = node.attrs.get("group", 1)
@@ -73,15 +74,15 @@ class Backend(base.Backend):
 
         return conv
 
-    def BatchNormalization(self, node, weights):  # noqa: N802
+    def BatchNormalization(self, node, weights):
         scale, shift, mean, var = [weights[k].astype(self.dtype)[:, None, None] for k in ("scale", "B", "mean", "var")]
         epsilon = self.dtype(node.attrs.get("epsilon", 1e-5))
         return lambda x: (x - mean) / np.sqrt(var + epsilon) * scale + shift
 
-    def Relu(self, node, weights):  # noqa: N802
+    def Relu(self, node, weights):
         return lambda x: np.maximum(x, 0)
 
-    def MaxPool(self, node, weights):  # noqa: N802
+    def MaxPool(self, node, weights):
         def max_pool(x):
             best = None
             for _, _, seen in windows(x, node, -np.inf):
@@ -90,20 +91,20 @@ class Backend(base.Backend):
 
         return max_pool
 
-    def AveragePool(self, node, weights):  # noqa: N802
+    def AveragePool(self, node, weights):
         if any(node.attrs.get("pads", [])) and not node.attrs.get("count_include_pad", 0):
             raise Unsupported("{0}: pads that do not count".format(node.name))
         kh, kw = node.attrs["kernel_shape"]
         return lambda x: sum(seen for _, _, seen in windows(x, node, 0)) / self.dtype(kh * kw)
 
-    def GlobalAveragePool(self, node, weights):  # noqa: N802
+    def GlobalAveragePool(self, node, weights):
         return lambda x: x.mean(axis=(2, 3), keepdims=True)
 
-    def Flatten(self, node, weights):  # noqa: N802
+    def Flatten(self, node, weights):
         axis = node.attrs.get("axis", 1)
         return lambda x: x.reshape(int(np.prod(x.shape[:axis])), -1)
 
-    def Gemm(self, node, weights):  # noqa: N802
+    def Gemm(self, node, weights):
         if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
             raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
         b = weights["B"] if node.attrs.get("transB", 0) else weights["B"].T
@@ -115,10 +116,10 @@ class Backend(base.Backend):
 
         return gemm
 
-    def MatMul(self, node, weights):  # noqa: N802
+    def MatMul(self, node, weights):
         return np.matmul
 
-    def Softmax(self, node, weights):  # noqa: N802
+    def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)
 
         def softmax(x):

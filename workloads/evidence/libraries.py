@@ -3,7 +3,7 @@
 import ctypes
 import re
 
-from workloads.evidence import capture, identify, symbols
+from workloads.evidence import blis, capture, identify, symbols
 
 
 def describe(paths):
@@ -17,12 +17,14 @@ def describe(paths):
         library = symbols.open_mapped(path)
         if library is not None and name in READERS:
             entry.update({key: value for key, value in READERS[name](library).items() if value is not None})
+        if name == "blis" and entry["core"] is None:
+            entry.update(blis.ask_child(path))
         for key, value in pools.get(path, {}).items():
             if entry[key] is None:
                 entry[key] = value
         if name == "mkl":
             entry["threading"] = layer or entry["threading"]
-        if entry["version"] is None:
+        if entry["version"] is None and kind == "blas":
             entry["version"] = version_in_name(path)
         described.append(entry)
     set_mkl_core(described)
@@ -38,7 +40,13 @@ def set_mkl_core(described):
 
 
 def version_in_name(path):
-    """`3.11.0` of `.../blas/libblas.so.3.11.0`; None for a bare soname such as `.so.3`."""
+    """`3.11.0` of `.../blas/libblas.so.3.11.0`; None for a bare soname such as `.so.3`.
+
+    `0.2.18` of `libopenblasp-r0-39a31c03.2.18.so`: before 0.3.4 OpenBLAS did not tell its version.
+    """
+    openblas = re.search(r"openblasp?-r0(?:-[0-9a-f]+)?\.(\d+\.\d+)", path)
+    if openblas:
+        return "0." + openblas.group(1)
     found = re.search(r"\.so\.(\d+\.\d[\d.]*)$", path)
     return found.group(1) if found else None
 
@@ -93,30 +101,23 @@ def read_mkl(library):
     return {"version": version, "threads": threads}
 
 
-def read_blis(library):
-    """Version, sub-configuration (`skx`, `zen3`, `generic`), threads, threading of BLIS."""
-    core = symbols.call(library, ["bli_arch_query_id"], ctypes.c_int)
-    if core is not None:
-        core = symbols.call(library, ["bli_arch_string"], ctypes.c_char_p, ctypes.c_int(core))
-    openmp = symbols.call(library, ["bli_info_get_enable_openmp"], ctypes.c_long)
-    pthreads = symbols.call(library, ["bli_info_get_enable_pthreads"], ctypes.c_long)
-    threads = symbols.call(library, ["bli_thread_get_num_threads"], ctypes.c_long)
-    return {
-        "version": symbols.call(library, ["bli_info_get_version_str"], ctypes.c_char_p),
-        "core": core,
-        "threads": threads if threads and threads > 0 else None,  # -1: nobody has set it
-        "threading": "openmp" if openmp else "pthreads" if pthreads else None,
-    }
-
-
 def read_atlas(library):
     """Version and architecture of ATLAS, which only prints them: `ATLAS version 3.10.3 built by ...`."""
     if not hasattr(library, "ATL_buildinfo"):
         return {}
     text = capture.captured(library.ATL_buildinfo)
     version = re.search(r"ATLAS version (\S+)", text)
-    core = re.search(r"ARCH\s*:\s*(\S+)", text)
-    return {"version": version.group(1) if version else None, "core": core.group(1) if core else None}
+    core = re.search(r"ATL_ARCH_(\w+)", text)
+    return {
+        "version": version.group(1) if version else None,
+        "core": core.group(1) if core else None,
+        "threading": "pthreads" if hasattr(library, "ATL_thread_start") else "sequential",
+    }
+
+
+def read_reference(_library):
+    """Netlib's BLAS has no threads."""
+    return {"threads": 1, "threading": "sequential"}
 
 
 def read_openmp(library):
@@ -141,8 +142,9 @@ def read_onednn(library):
 READERS = {
     "openblas": read_openblas,
     "mkl": read_mkl,
-    "blis": read_blis,
+    "blis": blis.read_blis,
     "atlas": read_atlas,
+    "reference": read_reference,
     "libgomp": read_openmp,
     "libiomp5": read_openmp,
     "libomp": read_openmp,

@@ -4,8 +4,8 @@
 def mapped_files(text):
     """Paths of the executable mappings in the text of /proc/PID/maps, each once, in order.
 
-    A line is `7f12a000-7f13b000 r-xp 00001000 fe:01 1234   /usr/lib/libfoo.so.1 (deleted)`: five columns, then the path, which
-    may hold spaces.
+    A line is `7f12a000-7f13b000 r-xp 00001000 fe:01 1234   /usr/lib/libfoo.so.1 (deleted)`: five columns, then the
+    path, which may hold spaces.
     """
     paths = []
     for line in text.splitlines():

@@ -15,7 +15,8 @@ def count_primitives(text):
     """`kind,implementation` -> executions, from oneDNN's verbose lines of any version.
 
     `onednn_verbose,v1,primitive,exec,cpu,convolution,brg_conv_fwd:avx512_core,forward_inference,...` (3.x),
-    `dnnl_verbose,exec,cpu,convolution,jit:avx512_core,...` (1.x, 2.x), `mkldnn_verbose,exec,convolution,jit:avx2,...` (0.x).
+    `dnnl_verbose,exec,cpu,convolution,jit:avx512_core,...` (1.x, 2.x),
+    `mkldnn_verbose,exec,convolution,jit:avx2,...` (0.x).
     """
     counts = {}
     for line in text.splitlines():
@@ -41,12 +42,16 @@ def find_switch(paths):
     for path in carriers:
         library = symbols.open_mapped(path)
         for name in SETTERS:
-            function = getattr(library, name, None)
-            if function is not None:
-                return (lambda level: function(ctypes.c_int(level)) == 0), "{0} of {1}".format(name, path)
+            if hasattr(library, name):
+                return exported_switch(getattr(library, name)), "{0} of {1}".format(name, path)
     if carriers:
         return None, "no mapped library exports {0}: {1}".format(SETTERS[0], ", ".join(carriers)[:400])
     return None, "no library that could carry oneDNN is mapped"
+
+
+def exported_switch(function):
+    """The C function as function(level) -> whether it was accepted; dnnl_success is 0."""
+    return lambda level: function(ctypes.c_int(level)) == 0
 
 
 def evidence(backend, step, paths):

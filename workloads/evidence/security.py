@@ -3,7 +3,7 @@
 import os
 
 FIELDS = ("Seccomp", "NoNewPrivs", "CapEff", "Uid", "Speculation_Store_Bypass", "SpeculationIndirectBranch")
-"""A seccomp filter on an old kernel switches speculation off and slows everything down: it must be the same for all variants."""
+"""A seccomp filter on an old kernel switches speculation off and slows everything: it must be the same for all."""
 
 
 def parse_status(text):

@@ -27,7 +27,7 @@ def _read_task(folder):
 
 
 def parse_stat(text):
-    """utime + stime in clock ticks, fields 14 and 15; the name in field 2 may hold spaces and brackets: `12 (a) b) R ...`."""
+    """utime + stime in clock ticks, fields 14 and 15; the name in field 2 may hold anything: `12 (a) b) R ...`."""
     fields = text.rsplit(")", 1)[1].split()
     return int(fields[11]) + int(fields[12])
 

@@ -1,0 +1,146 @@
+"""Did what ran keep the promises of its label? Each check compares one claim of the variant with the evidence."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from orchestrator.analysis.findings import Finding
+from orchestrator.nouns.variant import Blas, OneDnn
+from orchestrator.store.facts import product_libraries
+
+if TYPE_CHECKING:
+    from orchestrator.nouns.job import Evidence, Library
+    from orchestrator.nouns.record import Record
+
+# Compiled into the framework's own files: there is no shared library to find, so it is proved by what is not there.
+COMPILED_IN = frozenset({Blas.EIGEN, Blas.MLAS, Blas.ONEDNN})
+# One kernel family under the names of OpenBLAS and of BLIS.
+_ALIASES = {"skx": "skylakex", "knights landing": "knl", "sandy bridge": "sandybridge"}
+_CAPABILITIES = {"Seccomp": "2", "NoNewPrivs": "1", "CapEff": "0"}
+
+Checked = tuple[list[Finding], list[Finding]]
+"""Reasons and flags."""
+
+
+def check_blas(record: Record, evidence: Evidence) -> Checked:
+    """The mapped BLAS libraries are exactly the one of the label; one that is compiled in has no rival mapped."""
+    claimed, found = record.variant.blas, product_libraries(record.variant, evidence)
+    others = [each for each in found if each.name != claimed]
+    if others:
+        mapped = ", ".join(describe_library(each) for each in found)
+        return [Finding("claim:blas", f"label says {claimed}, mapped: {mapped}")], []
+    if found:
+        return [], []
+    if claimed not in COMPILED_IN:
+        return [Finding("claim:blas", f"label says {claimed}, no BLAS is mapped")], []
+    if str(claimed) in evidence.build.lower():
+        return [], []
+    text = f"no other BLAS is mapped, but the build string does not speak of {claimed} either"
+    return [], [Finding("unproved:blas", text)]
+
+
+def check_core(record: Record, evidence: Evidence) -> Checked:
+    """A row that forces a kernel family shows that this one was chosen."""
+    claimed = record.variant.core
+    if not claimed:
+        return [], []
+    cores = sorted({each.core for each in product_libraries(record.variant, evidence) if each.core})
+    if cores and all(same_core(core, claimed) for core in cores):
+        return [], []
+    return [Finding("claim:core", f"label says {claimed}, chosen: {', '.join(cores) or 'nothing shows which'}")], []
+
+
+def check_onednn(record: Record, evidence: Evidence) -> Checked:
+    """On means on; off and absent mean that it computed nothing."""
+    claimed, seen = record.variant.onednn, evidence.onednn
+    why = f" ({seen.reason})" if seen.reason else ""
+    if seen.state == "unknown":
+        return [], [Finding("unproved:onednn", f"label says {claimed}, and nothing shows it{why}")]
+    if (claimed == OneDnn.ON) != (seen.state == "on"):
+        return [Finding("claim:onednn", f"label says {claimed}, read back: {seen.state}{why}")], []
+    count = sum(list(seen.primitives.values()))
+    if claimed != OneDnn.ON and count:
+        return [], [
+            Finding("onednn-remains", f"label says {claimed}, yet one step executed {count} primitives of oneDNN")
+        ]
+    return [], []
+
+
+def check_threads(record: Record, evidence: Evidence) -> Checked:
+    """Not more threads worked than were asked for, and on the CPUs that were asked for."""
+    reasons, flags = [], []
+    asked, busy = record.threads, evidence.threads.busy
+    if evidence.threads.asked != asked:
+        reasons.append(Finding("claim:threads", f"{asked} asked for, the workload was told {evidence.threads.asked}"))
+    if busy > asked:
+        reasons.append(Finding("claim:threads", f"oversubscribed: {asked} asked for, {busy} were busy"))
+    elif busy < asked:
+        flags.append(Finding("idle-threads", f"{asked} threads asked for, {busy} busy"))
+    if sorted(evidence.affinity) != sorted(record.cpus):
+        found = _numbers(evidence.affinity)
+        reasons.append(Finding("claim:cpus", f"CPUs {_numbers(record.cpus)} asked for, affinity is {found}"))
+    return reasons, flags
+
+
+def check_version(record: Record, evidence: Evidence) -> Checked:
+    """The framework that ran has the version of the label; `+cpu` and Debian's suffixes do not matter."""
+    claimed, found = record.variant.version, evidence.framework_version
+    if _same_version(claimed, found):
+        return [], []
+    return [Finding("claim:version", f"label says {claimed}, it ran {found}")], []
+
+
+def check_device(record: Record, evidence: Evidence) -> Checked:
+    """It ran on the device and in the precision that were asked for."""
+    reasons = []
+    device = evidence.device.lower().partition(":")[0]
+    if device != record.variant.device:
+        reasons.append(Finding("claim:device", f"label says {record.variant.device}, it ran on {evidence.device}"))
+    if evidence.precision != record.workload.dtype:
+        text = f"{record.workload.dtype} asked for, it computed in {evidence.precision}"
+        reasons.append(Finding("claim:precision", text))
+    return reasons, []
+
+
+def check_isolation(record: Record, evidence: Evidence) -> Checked:
+    """In a container: seccomp filter, no new privileges, no capabilities, as seen from inside."""
+    if record.observed is None or not record.observed.container:
+        return [], [Finding("no-container", f"ran without isolation ({record.provenance.engine})")]
+    wrong, missing = [], []
+    for name, wanted in _CAPABILITIES.items():
+        value = evidence.security.get(name)
+        if value is None:
+            missing.append(name)
+        elif (value.lstrip("0") or "0") != wanted:
+            wrong.append(f"{name} is {value}, not {wanted}")
+    reasons = [Finding("claim:isolation", ", ".join(wrong))] if wrong else []
+    flags = [Finding("unproved:isolation", f"{', '.join(missing)} could not be read")] if missing else []
+    return reasons, flags
+
+
+def describe_library(library: Library) -> str:
+    """`openblas 0.3.21 (/usr/lib/x86_64-linux-gnu/openblas-pthread/libopenblasp-r0.3.21.so)`."""
+    version = f" {library.version}" if library.version else ""
+    static = "static, " if library.linked == "static" else ""
+    return f"{library.name}{version} ({static}{library.path})"
+
+
+def same_core(left: str, right: str) -> bool:
+    """Whether two names mean one kernel family: case does not matter, and BLIS's `skx` is OpenBLAS's `SkylakeX`."""
+
+    names = [_ALIASES.get(name.strip().lower(), name.strip().lower()) for name in (left, right)]
+    return names[0] == names[1]
+
+
+def _same_version(claimed: str, found: str) -> bool:
+    # 2.13.0+cpu, 1.13.1+dfsg-4, 1:1.24.2-1+deb12u1: what follows + or - or ~ is the packager's.
+    left, right = (re.split(r"[+~-]", text.strip().removeprefix("1:"))[0].split(".") for text in (claimed, found))
+    # A label that says 2.13 claims any 2.13.x; one that says 2.13.0 is kept by 2.13 as well.
+    while len(left) > len(right) and left[-1] == "0":
+        left.pop()
+    return right[: len(left)] == left
+
+
+def _numbers(cpus: tuple[int, ...]) -> str:
+    return ",".join(str(cpu) for cpu in sorted(cpus)) or "none"

@@ -1,0 +1,128 @@
+"""Is one build faster than another, by how much, and how sure are we?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from orchestrator.analysis.pairing import draft_comparisons
+from orchestrator.analysis.trials import judge_trials
+from orchestrator.analysis.wording import SCOPE, say_verdict
+from orchestrator.errors import UnknownNameError
+from orchestrator.stats.families import holm, holm_levels
+from orchestrator.stats.verdicts import DELTA, MIN_BLOCKS, MIN_EFFECT, Verdict, verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from orchestrator.analysis.pairing import Draft, Side
+    from orchestrator.analysis.trials import Judged
+    from orchestrator.nouns.job import Expected
+    from orchestrator.nouns.record import Record
+    from orchestrator.stats.paired import Ratio
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What a word needs: see stats/verdicts.py."""
+
+    level: float = 0.95
+    delta: float = DELTA
+    min_effect: float = MIN_EFFECT
+    min_blocks: int = MIN_BLOCKS
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A candidate against its reference on one workload, thread count and mode."""
+
+    workload: str
+    threads: int
+    mode: str
+    reference: Side
+    candidate: Side
+    ratio: Ratio | None
+    """time(candidate) / time(reference), its interval adjusted for the family; None where a side is invalid."""
+    p_holm: float | None
+    family: int
+    """Comparisons shown together, over which Holm's correction went."""
+    verdict: Verdict
+    text: str
+    """`1.083x faster (95 % CI 1.066-1.100, 10 blocks, paired t, Holm 3)`: the candidate, seen from the reference."""
+    seed: int
+    """Of the plan's order and of the weights."""
+    dropped: tuple[int, ...]
+    """Blocks that were left out because a side has no valid trial in them."""
+    differences: tuple[str, ...]
+    """What differed in the evidence: `BLAS: openblas 0.3.21 -> mkl 2020.4`."""
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """Everything that is shown together: one family."""
+
+    items: tuple[Comparison, ...]
+    rule: str
+    """How the reference was chosen."""
+    left_out: tuple[str, ...]
+    """Variants that have nothing to be compared with, and why."""
+    scope: str = SCOPE
+
+
+def compare(
+    records: Iterable[Record],
+    reference: str,
+    candidate: str,
+    *,
+    thresholds: Thresholds | None = None,
+    expected: Mapping[str, Mapping[str, Expected]] | None = None,
+) -> Comparisons:
+    """Every variant that `candidate` (an identifier or a glob) names against every one that `reference` names.
+
+    Raises UnknownNameError where one of them names nothing in these records.
+    """
+    trials = judge_trials(records, expected)
+    known = sorted({trial.record.variant.id for trial in trials})
+    pairs = [(left, right) for left in _match(reference, known) for right in _match(candidate, known) if left != right]
+    return compare_pairs(trials, pairs, thresholds=thresholds, rule=f"the first that was named ({reference})")
+
+
+def compare_pairs(
+    trials: Sequence[Judged],
+    pairs: Iterable[tuple[str, str]],
+    *,
+    rule: str,
+    left_out: Iterable[str] = (),
+    thresholds: Thresholds | None = None,
+) -> Comparisons:
+    """The comparisons of (reference, candidate) variants as one family."""
+    by_variant: dict[str, list[Judged]] = {}
+    for trial in trials:
+        by_variant.setdefault(trial.record.variant.id, []).append(trial)
+    drafts = [
+        draft for left, right in pairs for draft in draft_comparisons(by_variant.get(left, []), by_variant.get(right, []))
+    ]
+    items = _judge_family(drafts, thresholds or Thresholds())
+    items.sort(key=lambda each: (each.workload, each.threads, each.mode, each.reference.variant, each.candidate.variant))
+    return Comparisons(tuple(items), rule, tuple(left_out))
+
+
+def _judge_family(drafts: Sequence[Draft], limits: Thresholds) -> list[Comparison]:
+    measured = [draft.ratio.p for draft in drafts if draft.ratio is not None]
+    adjusted = iter(zip(holm(measured), holm_levels(measured, limits.level), strict=True))
+    items = []
+    for draft in drafts:
+        ratio, p_holm, said = None, None, draft.problem
+        if draft.ratio is not None:
+            p_holm, level = next(adjusted)
+            ratio = draft.ratio.at(level)
+        if said is None:
+            assert ratio is not None  # noqa: S101  (a draft has a ratio or a problem)
+            said = verdict(
+                ratio, delta=limits.delta, min_effect=limits.min_effect, min_blocks=limits.min_blocks
+            )
+        items.append(_comparison(draft, ratio, p_holm, said, len(measured), limits))
+    return items

@@ -1,0 +1,40 @@
+"""What was found when a record was judged?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Finding(NamedTuple):
+    """One thing found: a short code to count and filter by, and a sentence with the evidence."""
+
+    code: str
+    """`claim:blas`, `envelope`, `numerics`, `status:timeout`, `mkl-on-amd`, ..."""
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.text}" if self.text else self.code
+
+
+@dataclass(frozen=True)
+class Validity:
+    """What a record may be used for."""
+
+    reasons: tuple[Finding, ...] = ()
+    """Why it may not be compared; empty where it is valid."""
+    flags: tuple[Finding, ...] = ()
+    """What a reader should know of it all the same."""
+
+    @property
+    def valid(self) -> bool:
+        """Whether it may be compared."""
+        return not self.reasons
+
+    @property
+    def invalid_reason(self) -> str:
+        """`invalid(claim:blas): label says mkl, mapped: openblas 0.3.21 (...)`; empty where it is valid."""
+        return "; ".join(
+            str(each) if each.code.startswith("status:") else f"invalid({each.code}): {each.text}"
+            for each in self.reasons
+        )

@@ -1,0 +1,126 @@
+"""May this record be compared with others, and if not, why?
+
+Whatever the label claims is proved at run time, or the trial is invalid; what could not be proved either way is
+flagged. Only the host decides: nothing that a workload says of itself can make its record valid.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from orchestrator.analysis import claims
+from orchestrator.analysis.findings import Finding, Validity
+from orchestrator.nouns.record import Status
+from orchestrator.store.facts import product_libraries
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.nouns.job import Evidence, Expected, Reply
+    from orchestrator.nouns.launch import Observed
+    from orchestrator.nouns.record import Record
+
+SLACK = 1.02
+"""Two clocks in two processes: the inner one may seem this much longer than the outer."""
+CLOCK_S = 0.02
+"""CPU time is counted in ticks of 10 ms, in two places."""
+_POOR_CORES = frozenset({"generic", "barcelona", "prescott", "core2"})
+_CHECKS = (
+    claims.check_blas,
+    claims.check_core,
+    claims.check_onednn,
+    claims.check_threads,
+    claims.check_version,
+    claims.check_device,
+    claims.check_isolation,
+)
+
+
+def judge_record(record: Record, expected: Mapping[str, Expected] | None = None) -> Validity:
+    """Whether a record is valid, why not, and what else to know of it.
+
+    With `expected` (output name -> what it must be) the numbers are checked again on the host; without it, the
+    error that the workload reports must at least be there.
+    """
+    reply = record.reported
+    if record.status != Status.OK:
+        return Validity((Finding(f"status:{record.status}", record.reason),))
+    if reply is None or reply.evidence is None or record.observed is None:
+        return Validity((Finding("claim:evidence", "the record of a successful run has no evidence"),))
+    reasons: list[Finding] = []
+    flags: list[Finding] = []
+    for check in _CHECKS:
+        found = check(record, reply.evidence)
+        reasons += found[0]
+        flags += found[1]
+    reasons += _envelope(record, reply, record.observed)
+    reasons += _throttling(record.observed)
+    numerics = _numerics(reply, expected) if expected is not None else []
+    reasons += numerics
+    flags += _warnings(record, reply.evidence)
+    if expected is None and not reply.errors:
+        flags.append(Finding("unproved:numerics", "the workload reports no error against the reference"))
+    return Validity(tuple(reasons), tuple(flags))
+
+
+def _envelope(record: Record, reply: Reply, seen: Observed) -> list[Finding]:
+    """What a lying or broken workload gets wrong: more time than it lived, less than none, fewer samples than asked."""
+    samples, found = reply.samples_s, []
+    times = (*samples, *reply.warmup_s, reply.first_s or 0.0)
+    if not samples or min(samples) <= 0 or min(times) < 0 or not all(math.isfinite(each) for each in times):
+        found.append(f"{len(samples)} samples, of which the shortest is {min(samples, default=0)} s")
+    total = math.fsum(samples) * reply.loops + math.fsum(reply.warmup_s) + (reply.first_s or 0.0)
+    if total > seen.wall_s * SLACK:
+        found.append(f"it reports {total:.3f} s of work, the host saw it live for {seen.wall_s:.3f} s")
+    if reply.cpu_s is not None and seen.cpu_s is not None and reply.cpu_s > seen.cpu_s * SLACK + CLOCK_S:
+        found.append(f"it reports {reply.cpu_s:.3f} s of CPU time, the host counted {seen.cpu_s:.3f} s")
+    if reply.wall_s is not None and reply.wall_s > seen.wall_s * SLACK:
+        found.append(f"it timed for {reply.wall_s:.3f} s, the host saw it live for {seen.wall_s:.3f} s")
+    # Whoever gives fewer samples than asked for must have run into the time limit.
+    if len(samples) < record.method.min_count and max(total, reply.wall_s or 0) * SLACK < record.method.max_time_s:
+        found.append(f"{len(samples)} samples, at least {record.method.min_count} were asked for")
+    if len(reply.warmup_s) != record.method.warmup:
+        found.append(f"{len(reply.warmup_s)} warm-up steps, {record.method.warmup} were asked for")
+    return [Finding("envelope", text) for text in found]
+
+
+def _throttling(seen: Observed) -> list[Finding]:
+    if not seen.throttled_periods:
+        return []
+    return [Finding("throttled", f"a CPU quota stopped it in {seen.throttled_periods} periods")]
+
+
+def _numerics(reply: Reply, expected: Mapping[str, Expected]) -> list[Finding]:
+    found = []
+    for name, want in expected.items():
+        values = reply.outputs.get(name, ())
+        if len(values) != len(want.values):
+            found.append(f"output {name!r} has {len(values)} of {len(want.values)} values")
+            continue
+        scale = want.spread or 1.0
+        # `not <=` rather than `>`: an output that is not a number is wrong as well.
+        errors = [abs(value - right) / scale for value, right in zip(values, want.values, strict=True)]
+        if not all(error <= want.tolerance for error in errors):
+            found.append(f"output {name!r} is off by {max(errors):.3g} of its spread, {want.tolerance:.3g} may be")
+    return [Finding("numerics", text) for text in found]
+
+
+def _warnings(record: Record, evidence: Evidence) -> list[Finding]:
+    found = []
+    own = product_libraries(record.variant, evidence)
+    runtimes = {each.path: each.name for each in evidence.libraries if each.kind == "openmp"}
+    if len(runtimes) > 1:
+        found.append(
+            Finding("two-openmp", f"{len(runtimes)} OpenMP runtimes are mapped: {', '.join(sorted(runtimes))}")
+        )
+    if "amd" in evidence.cpu_model.lower() and any(each.name == "mkl" for each in own):
+        kernels = sorted(each.name for each in evidence.libraries if each.kind == "blas-kernel")
+        path = f"runs lib{', lib'.join(kernels)}" if kernels else "does not show its code path"
+        found.append(Finding("mkl-on-amd", f"MKL on this AMD CPU {path}"))
+    for library in own:
+        core = (library.core or "").lower()
+        if core in _POOR_CORES and not claims.same_core(core, record.variant.core):
+            text = f"{library.name} takes this CPU for {library.core!r} and runs kernels made for that"
+            found.append(Finding("poor-core", text))
+    return found

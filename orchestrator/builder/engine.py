@@ -1,0 +1,72 @@
+"""Does an engine answer that can build, and which of these images has it already?"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING, NamedTuple
+
+from orchestrator.errors import NoEngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+CALL_TIMEOUT_S = 60.0
+UNREACHABLE = ("cannot connect", "error during connect", "is the docker daemon running", "permission denied", "dial ")
+
+
+class Present(NamedTuple):
+    """An image that the engine holds."""
+
+    image_id: str
+    size_bytes: int
+
+
+def find_present(names: Sequence[str]) -> dict[str, Present]:
+    """Name -> image, for those that are there: one call of the engine for all of them.
+
+    The engine is whatever `docker` talks to (DOCKER_HOST, DOCKER_CONTEXT). Raises NoEngineError where none answers.
+    """
+    if not names:
+        return {}
+    done = _call(["docker", "image", "inspect", "--format", "{{json .}}", *names])
+    problem = done.stderr.strip()
+    # Missing images are an error to `inspect` as well, which has printed the others by then.
+    if done.returncode and ("no such image" not in problem.lower() or _is_unreachable(problem)):
+        raise NoEngineError(
+            f"no engine answers: {problem[-500:]}. Is it running, and may you use it? See `bench doctor`"
+        )
+    found = {}
+    for line in done.stdout.splitlines():
+        if line.strip():
+            image = json.loads(line)
+            for name in image.get("RepoTags") or []:
+                found[name] = Present(image["Id"], int(image["Size"]))
+    # Podman puts its own registry's name before a tag that has none.
+    return {name: found[key] for name in names for key in (name, f"localhost/{name}") if key in found}
+
+
+def check_builder() -> str:
+    """The version of buildx; raises NoEngineError where `docker` has no buildx."""
+    done = _call(["docker", "buildx", "version"])
+    if done.returncode:
+        raise NoEngineError(
+            f"`docker buildx` does not work, and images are built with it: {done.stderr.strip()[-300:]}; "
+            "install the buildx plugin"
+        )
+    return done.stdout.strip()
+
+
+def _call(argv: list[str]) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=CALL_TIMEOUT_S, check=False
+        )
+    except FileNotFoundError:
+        raise NoEngineError("there is no `docker` on the PATH; install it, or use --engine local") from None
+    except subprocess.TimeoutExpired:
+        raise NoEngineError(f"the engine did not answer `{' '.join(argv[:3])}` in {CALL_TIMEOUT_S:.0f} s") from None
+
+
+def _is_unreachable(problem: str) -> bool:
+    return any(word in problem.lower() for word in UNREACHABLE)

@@ -1,0 +1,129 @@
+"""Which exact files satisfy a row's requirements? Asked of uv once, then kept in a file with their hashes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator import paths
+from orchestrator.errors import LockError
+from orchestrator.render.locks import HEADER, build_requirements, lock_name, read_lock, runtime_requirements
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from orchestrator.nouns.site import Site
+    from orchestrator.nouns.variant import Variant
+    from orchestrator.render.locks import Pin
+
+# glibc 2.36 is bookworm's; a wheel for any older one runs on it.
+PLATFORM = "x86_64-manylinux_2_36"
+UV_TIMEOUT_S = 600.0
+
+
+def write_locks(variants: Iterable[Variant], *, site: Site, folder: Path | None = None) -> list[Path]:
+    """Lock every row; rows with equal requirements share a file, which is written once. Returns the files, in order."""
+    written: dict[Path, None] = {}
+    for variant in variants:
+        for path in lock_paths(variant, folder):
+            if path not in written:
+                write_lock(variant, path, site=site)
+                written[path] = None
+    return list(written)
+
+
+def lock_paths(variant: Variant, folder: Path | None = None) -> list[Path]:
+    """Where the row's locks are: none for a distribution's packages, two for a row that is compiled."""
+    folder = folder or paths.images_dir() / "locks"
+    asked = (runtime_requirements(variant), build_requirements(variant))
+    return [folder / lock_name(variant, requirements) for requirements in asked if requirements]
+
+
+def write_lock(variant: Variant, path: Path, *, site: Site) -> tuple[Pin, ...]:
+    """Resolve the requirements that `path` is named after, and write their pins with hashes; returns them.
+
+    Raises LockError where uv finds no solution, or where a file of that name was not written by this function.
+    """
+    refuse_hand_made(path)
+    build = build_requirements(variant)
+    compiled = bool(build) and path.name == lock_name(variant, build)
+    requirements = build if compiled else runtime_requirements(variant)
+    sdist = requirements[0].partition("==")[0] if compiled else ""
+    text = _resolve(variant, requirements, sdist=sdist, site=site)
+    header = [HEADER, f"# Python {variant.python}, {PLATFORM}, from:", *(f"#   {line}" for line in requirements)]
+    _publish(path, "\n".join([*header, "", text]))
+    return read_lock(path)
+
+
+def refuse_hand_made(path: Path) -> None:
+    """Raises LockError where the file exists and does not begin with the header of a generated one."""
+    if path.exists() and not path.read_text(encoding="utf-8").startswith(HEADER):
+        raise LockError(
+            f"{path}: was not written by `bench lock` (its first line is not {HEADER!r}); move it away to generate one"
+        )
+
+
+def _resolve(variant: Variant, requirements: tuple[str, ...], *, sdist: str, site: Site) -> str:
+    with tempfile.TemporaryDirectory(prefix="bench-lock-") as temporary:
+        asked = Path(temporary, "requirements.in")
+        asked.write_text("".join(f"{line}\n" for line in requirements), encoding="utf-8")
+        argv = [_find_uv(), "pip", "compile", str(asked), "--quiet", "--no-header", "--no-annotate"]
+        argv += ["--generate-hashes", "--python-version", variant.python, "--python-platform", PLATFORM]
+        argv += ["--no-config", "--only-binary", ":all:", *(["--no-binary", sdist] if sdist else [])]
+        argv += ["--default-index", site.index_url] if site.index_url else []
+        for url in site.extra_index_urls:
+            argv += ["--index", url]
+        for wheels in site.wheel_folders:
+            argv += ["--find-links", str(wheels)]
+        try:
+            done = subprocess.run(
+                argv,
+                env=_environment(site),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=UV_TIMEOUT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise LockError(f"{variant.id}: uv found no solution within {UV_TIMEOUT_S:.0f} s") from None
+    if done.returncode:
+        raise LockError(
+            f"{variant.id}: uv cannot lock {', '.join(requirements)}:\n{done.stderr.strip()[-2000:]}\n"
+            "A wheel that no index has belongs in a folder named under `wheels` in bench.toml."
+        )
+    return done.stdout
+
+
+def _environment(site: Site) -> dict[str, str]:
+    """The caller's own, without what would steer uv past the site's configuration."""
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("UV_", "PIP_"))}
+    if site.certificate:
+        env["SSL_CERT_FILE"] = str(site.certificate)
+    return env
+
+
+def _find_uv() -> str:
+    beside = Path(sys.executable).with_name("uv")
+    if beside.is_file():
+        return str(beside)
+    from shutil import which
+
+    found = which("uv")
+    if found is None:
+        raise LockError("uv is not installed: it comes with bench, so install bench anew, or put uv on the PATH")
+    return found
+
+
+def _publish(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,166 @@
+"""How does a launch become an outcome on a Docker-compatible engine?"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.engines.docker.client import describe_engine, open_client
+from orchestrator.engines.docker.launch import VOLUME, create_container, make_tar
+from orchestrator.engines.docker.process import Container
+from orchestrator.engines.docker.read import read_log, read_result
+from orchestrator.engines.taxonomy import Ending, decide_end, describe_failure, split_status
+from orchestrator.engines.watch import Interrupts, watch
+from orchestrator.errors import BuildError, NoEngineError
+from orchestrator.nouns.launch import End, Observed, Outcome
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+    from orchestrator.engines.watch import Watched
+    from orchestrator.nouns.image import Image
+    from orchestrator.nouns.launch import Launch
+    from orchestrator.nouns.variant import Variant
+
+
+class DockerEngine:
+    """Docker 23.0 or newer, Podman 4 or newer, through one client that all launches share."""
+
+    name = "docker"
+
+    def __init__(self, host: str | None = None) -> None:
+        """`host` as in DOCKER_HOST; None follows the environment, then docker's own context."""
+        self._host = host
+        self._client: APIClient | None = None
+        self._interrupts = Interrupts()
+
+    @property
+    def client(self) -> APIClient:
+        """The connection, made on first use. Raises NoEngineError."""
+        if self._client is None:
+            self._client = open_client(self._host)
+        return self._client
+
+    def check(self) -> str:
+        """One line of what answers; raises NoEngineError within about two seconds if nothing does."""
+        from docker.errors import DockerException
+        from requests.exceptions import RequestException
+
+        try:
+            return describe_engine(self.client)
+        except (DockerException, RequestException) as error:
+            raise NoEngineError(f"the container engine answers with an error: {describe_failure(error)}") from error
+
+    def refuse(self, variant: Variant) -> str:
+        """A device other than the CPU needs passing it through, which this engine does not do yet."""
+        if variant.device != "cpu":
+            return f"device {variant.device}: the docker engine runs CPU variants only"
+        return ""
+
+    def prepare(self, variant: Variant, image: Image) -> str:
+        """The id behind the image's tag: runs name the id, so that moving the tag during a run changes nothing."""
+        from docker.errors import ImageNotFound
+
+        try:
+            return str(self.client.inspect_image(image.name)["Id"])  # type: ignore[no-untyped-call]
+        except ImageNotFound as error:
+            message = (
+                f"{variant.id}: there is no image {image.name}; build it with `bench build --variants {variant.id}`"
+            )
+            raise BuildError(message) from error
+
+    def interrupt(self) -> None:
+        """End the run in progress, and every later one at once; a second call kills."""
+        self._interrupts.request()
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def run(self, launch: Launch) -> Outcome:
+        """One container from creation to removal. Raises BuildError only where the image is not there any more."""
+        from docker.errors import APIError, ImageNotFound
+        from requests.exceptions import RequestException
+        from urllib3.exceptions import HTTPError
+
+        begin = time.monotonic()
+        if self._interrupts.count:
+            return _without_process(End.INTERRUPTED, "stopped by the user before it began", begin)
+        container = ""
+        try:
+            container = create_container(self.client, launch)
+            outcome = self._run(launch, container)
+        except ImageNotFound as error:
+            raise BuildError(
+                f"{launch.name}: the image {launch.image} is not there any more; run `bench build`"
+            ) from error
+        except (APIError, RequestException, HTTPError, OSError) as error:
+            return _without_process(End.ENGINE_LOST, describe_failure(error), begin)
+        finally:
+            if container:
+                # An engine that is gone cannot remove it: `reap` will, once this process is gone too.
+                with suppress(APIError, RequestException, HTTPError, OSError):
+                    self.client.remove_container(container, v=True, force=True)
+        overhead_s = max(0.0, time.monotonic() - begin - outcome.observed.wall_s)
+        return outcome.model_copy(update={"observed": outcome.observed.model_copy(update={"overhead_s": overhead_s})})
+
+    def _run(self, launch: Launch, container: str) -> Outcome:
+        self.client.put_archive(container, VOLUME, make_tar(launch.files))
+        process = Container(self.client, container, timeout_s=launch.timeout_s)
+        started = time.monotonic()
+        self.client.start(container)
+        watched = watch(process, self._interrupts, timeout_s=launch.timeout_s, started=started)
+        if watched.failure is not None:
+            # Its counters were not final and its files may still change: nothing of it is kept.
+            raise watched.failure
+        state = self.client.inspect_container(container)["State"]
+        results = [read_result(self.client, container, path, limit) for path, limit in launch.results.items()]
+        ending = _decide(watched, state, process)
+        return Outcome(
+            end=ending.end,
+            detail=ending.detail,
+            files={result.path: result.content for result in results if result.rejected is None},
+            rejected=tuple(result.rejected for result in results if result.rejected is not None),
+            log_tail=read_log(self.client, container),
+            observed=_observe(launch, process, watched, ending),
+        )
+
+
+def _decide(watched: Watched, state: dict[str, Any], process: Container) -> Ending:
+    exit_code, number = split_status(int(state["ExitCode"]))
+    oom = bool(state.get("OOMKilled")) or bool(process.usage.oom_kills)
+    return decide_end(watched, oom=oom, exit_code=exit_code, signal_number=number)
+
+
+def _observe(launch: Launch, process: Container, watched: Watched, ending: Ending) -> Observed:
+    """`wall_s` holds the engine's own work of starting the process: an upper bound of its life, never a lower one."""
+    return Observed(
+        wall_s=watched.wall_s,
+        overhead_s=0.0,  # known once the container is removed
+        cpu_s=process.usage.cpu_s,
+        peak_bytes=process.usage.peak_bytes,
+        throttled_periods=process.usage.throttled_periods,
+        oom_killed=ending.oom,
+        exit_code=ending.exit_code,
+        signal=ending.signal,
+        image_id=launch.image,
+        container=True,
+        unavailable=process.unavailable(watched.ended_at),
+    )
+
+
+def _without_process(end: End, detail: str, begin: float) -> Outcome:
+    reason = "there was no process to look at"
+    return Outcome(
+        end=end,
+        detail=detail,
+        observed=Observed(
+            wall_s=0.0,
+            overhead_s=time.monotonic() - begin,
+            container=True,
+            unavailable=dict.fromkeys(("cpu_s", "peak_bytes", "throttled_periods", "oom_killed"), reason),
+        ),
+    )

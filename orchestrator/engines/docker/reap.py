@@ -1,0 +1,43 @@
+"""Which containers did a dead run leave behind?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from orchestrator.engines.docker.owner import Life, check_life, read_owner
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+
+CONFLICT = 409
+"""Its removal is in progress already."""
+
+
+class Reaped(NamedTuple):
+    """What was removed, and what was left because its owner lives or cannot be judged from here."""
+
+    removed: tuple[str, ...]
+    alive: int
+    unknown: int
+
+
+def reap(client: APIClient) -> Reaped:
+    """Remove our containers whose owner is dead, with their volumes; no other container is touched."""
+    from docker.errors import APIError, NotFound
+
+    removed, counts = [], {Life.ALIVE: 0, Life.UNKNOWN: 0, Life.DEAD: 0}
+    for found in client.containers(all=True, filters={"label": "bench=1"}):
+        life = check_life(read_owner(found["Labels"].get("bench.owner", "")))
+        counts[life] += 1
+        if life is not Life.DEAD:
+            continue
+        try:
+            client.remove_container(found["Id"], v=True, force=True)
+        except NotFound:
+            continue  # another reaper was faster
+        except APIError as error:
+            if error.status_code != CONFLICT:
+                raise
+        removed.append(found["Labels"].get("bench.trial") or found["Id"][:12])
+    return Reaped(tuple(removed), counts[Life.ALIVE], counts[Life.UNKNOWN])

@@ -1,0 +1,89 @@
+"""What is a workload's process on this machine to those who wait for it?"""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import subprocess
+
+PROC = Path("/proc")
+
+
+class LocalProcess:
+    """A process group under watch: an `engines.watch.Process`."""
+
+    def __init__(self, process: subprocess.Popen[bytes], *, memory_bytes: int) -> None:
+        self.process = process
+        self.memory_bytes = memory_bytes
+        self.peak_bytes: int | None = None
+
+    def wait(self) -> int:
+        """Wait without reaping: as long as the zombie is there, nobody else can get its number."""
+        os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT)
+        return 0
+
+    def sample(self) -> str:
+        """Memory of the process and its descendants; over the limit is the reason to kill it."""
+        resident, peak = read_memory(self.process.pid)
+        if peak is not None:
+            self.peak_bytes = max(self.peak_bytes or 0, peak, resident)
+        if resident > self.memory_bytes:
+            return f"{resident} bytes resident, the limit is {self.memory_bytes}"
+        return ""
+
+    def terminate(self) -> None:
+        """TERM to the group."""
+        os.killpg(self.process.pid, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """KILL to the group."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+
+    def reap(self) -> tuple[int, float]:
+        """End what is left of the group, take the process's status; (exit code or -signal, CPU seconds).
+
+        The CPU time is that of the process and of the children it waited for. The kernel's maximum of the resident
+        set is not taken: it includes the process that forked, which is the orchestrator.
+        """
+        with suppress(ProcessLookupError, PermissionError):
+            self.kill()
+        _, status, usage = os.wait4(self.process.pid, 0)
+        self.process.returncode = os.waitstatus_to_exitcode(status)
+        return self.process.returncode, usage.ru_utime + usage.ru_stime
+
+
+def read_memory(pid: int, proc: Path = PROC) -> tuple[int, int | None]:
+    """(resident bytes of the process and its descendants now, the process's own peak so far or None)."""
+    resident, peak = 0, None
+    waiting = [pid]
+    while waiting:
+        current = waiting.pop()
+        fields = _status_kib(proc / str(current) / "status")
+        resident += fields.get("VmRSS", 0) * 1024
+        if current == pid and "VmHWM" in fields:
+            peak = fields["VmHWM"] * 1024
+        waiting.extend(_children(proc / str(current) / "task"))
+    return resident, peak
+
+
+def _status_kib(path: Path) -> dict[str, int]:
+    try:
+        lines = path.read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return {}
+    pairs = (line.split() for line in lines if line.startswith(("VmRSS:", "VmHWM:")))
+    return {name.rstrip(":"): int(value) for name, value, *_ in pairs}
+
+
+def _children(tasks: Path) -> list[int]:
+    found: list[int] = []
+    with suppress(OSError):
+        for task in tasks.iterdir():
+            with suppress(OSError):
+                found.extend(int(pid) for pid in (task / "children").read_text(encoding="ascii").split())
+    return found

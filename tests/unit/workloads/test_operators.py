@@ -1,0 +1,189 @@
+"""Does every operator of every backend compute what the reference, in float64, says?
+
+Runs over the frameworks that this interpreter can import: in the project's environment numpy's backends, in a framework's own
+environment (or image) that framework's too. `python -m pytest tests/unit/workloads/test_operators.py` from the top folder.
+"""
+
+import importlib
+
+import numpy as np
+import pytest
+
+from workloads.backends.base import Node, Unsupported
+from workloads.backends.reference import Oracle
+
+TOLERANCE = 2e-5
+"""Of the output's spread. One operator in float32: sums of a few hundred products, or a Winograd transform of 3 x 3."""
+
+BACKENDS = {
+    "reference": ("numpy", ["default"]),
+    "numpy_blas": ("numpy", ["default"]),
+    "pytorch": ("torch", ["default"]),
+    "tensorflow": ("tensorflow", ["default", "eager", "xla"]),
+    "onnxruntime": ("onnxruntime", ["default"]),
+    "jax": ("jax", ["default"]),
+    "openvino": ("openvino", ["default"]),
+}
+"""Backend -> (the module that must be importable, the execution modes tried)."""
+
+WITHOUT = {
+    "numpy_blas": {"conv-groups", "conv-groups-uneven"},  # group between 1 and the number of channels
+    "tensorflow": {"depthwise-uneven-strides"},  # depthwise_conv2d takes one stride for both axes
+}
+"""Cases that a backend answers with `unsupported`; that it does so is tested as well."""
+
+
+def conv(weights, **attrs):
+    return node("Conv", {"W": weights[0]} if len(weights) == 1 else {"W": weights[0], "B": weights[1]}, **attrs)
+
+
+def node(op, weights=None, inputs=("x",), **attrs):
+    return Node({"name": "y", "op": op, "inputs": list(inputs), "weights": weights or {}, "attrs": attrs})
+
+
+IMAGE = {"x": (2, 8, 9, 11)}
+NORM = {"scale": (8,), "B": (8,), "mean": (8,), "var": (8,)}
+K3 = {"kernel_shape": [3, 3]}
+K2 = {"kernel_shape": [2, 2]}
+
+CASES = {
+    "conv-3x3": (conv([(6, 8, 3, 3), (6,)], **K3, strides=[1, 1], pads=[1, 1, 1, 1], group=1), IMAGE),
+    "conv-no-bias": (conv([(6, 8, 3, 3)], **K3, strides=[1, 1], pads=[1, 1, 1, 1]), IMAGE),
+    "conv-no-pads": (conv([(6, 8, 3, 3), (6,)], **K3), IMAGE),
+    "conv-1x1": (conv([(5, 8, 1, 1), (5,)], kernel_shape=[1, 1], strides=[1, 1], pads=[0, 0, 0, 0]), IMAGE),
+    "conv-stride-2": (conv([(6, 8, 3, 3), (6,)], **K3, strides=[2, 2], pads=[1, 1, 1, 1]), IMAGE),
+    "conv-asymmetric-pads": (conv([(6, 8, 3, 3), (6,)], **K3, strides=[2, 2], pads=[0, 1, 2, 0]), IMAGE),
+    "conv-uneven-strides": (conv([(6, 8, 3, 3)], **K3, strides=[1, 2], pads=[1, 1, 1, 1]), IMAGE),
+    "conv-uneven-kernel": (conv([(6, 8, 1, 5)], kernel_shape=[1, 5], strides=[1, 1], pads=[0, 2, 0, 2]), IMAGE),
+    "conv-groups": (conv([(6, 4, 3, 3), (6,)], **K3, pads=[1, 1, 1, 1], group=2), IMAGE),
+    "conv-groups-uneven": (conv([(6, 4, 3, 3)], **K3, strides=[2, 2], pads=[0, 0, 1, 1], group=2), IMAGE),
+    "depthwise": (conv([(8, 1, 3, 3), (8,)], **K3, pads=[1, 1, 1, 1], group=8), IMAGE),
+    "depthwise-stride-2": (conv([(8, 1, 3, 3)], **K3, strides=[2, 2], pads=[1, 1, 1, 1], group=8), IMAGE),
+    "depthwise-asymmetric": (conv([(8, 1, 3, 3)], **K3, strides=[2, 2], pads=[0, 0, 1, 1], group=8), IMAGE),
+    "depthwise-uneven-strides": (conv([(8, 1, 3, 3)], **K3, strides=[1, 2], pads=[1, 1, 1, 1], group=8), IMAGE),
+    "batch-norm": (node("BatchNormalization", NORM, epsilon=0.001), IMAGE),
+    "batch-norm-large-epsilon": (node("BatchNormalization", NORM, epsilon=0.5), IMAGE),
+    "relu": (node("Relu"), IMAGE),
+    "max-pool": (node("MaxPool", **K2, strides=[2, 2], pads=[0, 0, 0, 0]), IMAGE),
+    "max-pool-overlapping": (node("MaxPool", **K3, strides=[2, 2], pads=[1, 1, 1, 1]), IMAGE),
+    "max-pool-asymmetric": (node("MaxPool", **K3, strides=[2, 1], pads=[0, 1, 2, 0]), IMAGE),
+    "average-pool": (node("AveragePool", **K2, strides=[2, 2], pads=[0, 0, 0, 0]), IMAGE),
+    "average-pool-with-pads": (
+        node("AveragePool", **K3, strides=[2, 2], pads=[1, 0, 1, 2], count_include_pad=1),
+        IMAGE,
+    ),
+    "global-average-pool": (node("GlobalAveragePool"), IMAGE),
+    "flatten": (node("Flatten", axis=1), IMAGE),
+    "flatten-one-pixel": (node("Flatten", axis=1), {"x": (3, 7, 1, 1)}),
+    "gemm": (node("Gemm", {"B": (5, 30), "C": (5,)}, transB=1), {"x": (4, 30)}),
+    "gemm-no-bias": (node("Gemm", {"B": (5, 30)}, transB=1), {"x": (4, 30)}),
+    "gemm-not-transposed": (node("Gemm", {"B": (30, 5), "C": (5,)}), {"x": (4, 30)}),
+    "softmax": (node("Softmax", axis=1), {"x": (4, 30)}),
+    "softmax-of-channels": (node("Softmax", axis=1), IMAGE),
+    "matmul": (node("MatMul", inputs=("a", "b")), {"a": (7, 30), "b": (30, 5)}),
+    "add": (node("Add", inputs=("a", "b")), {"a": (4, 30), "b": (4, 30)}),
+    "add-images": (node("Add", inputs=("a", "b")), {"a": (2, 8, 9, 11), "b": (2, 8, 9, 11)}),
+}
+CASES = {name: case for name, case in CASES.items() if hasattr(Oracle, case[0].op)}  # what has no definition has no test
+
+
+@pytest.fixture(params=[(name, mode) for name in BACKENDS for mode in BACKENDS[name][1]], ids="-".join)
+def backend(request):
+    name, mode = request.param
+    module = BACKENDS[name][0]
+    pytest.importorskip(module, reason=f"{module} is not installed in this interpreter")
+    made = importlib.import_module("workloads.backends." + name).Backend(1, mode, "absent")
+    made.configure()
+    made.key = name
+    return made
+
+
+def seeded(shapes):
+    """Name -> float32 array; a variance must be positive."""
+    random = np.random.RandomState(7)
+    arrays = {name: random.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
+    return {name: np.abs(array) + np.float32(0.5) if name == "var" else array for name, array in arrays.items()}
+
+
+def computed(backend, nodes, weights, arrays, outputs=("y",)):
+    backend.build(nodes, weights, {name: array.shape for name, array in arrays.items()}, list(outputs))
+    backend.load(arrays)
+    backend.step()
+    return {name: np.array(array) for name, array in backend.fetch().items()}
+
+
+def distance(found, expected):
+    """Largest difference, as a share of the expected values' spread."""
+    assert found.shape == expected.shape
+    assert found.dtype == np.float32
+    return float(np.abs(found - expected).max() / expected.std())
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_an_operator_computes_what_the_reference_says(backend, case):
+    made, inputs = CASES[case]
+    weights, arrays = {"y": seeded(made.shapes)}, seeded(inputs)
+    if case in WITHOUT.get(backend.key, ()):
+        with pytest.raises(Unsupported):
+            computed(backend, [made], weights, arrays)
+        return
+    expected = computed(Oracle(1, "default", "absent"), [made], weights, arrays)["y"]
+    assert distance(computed(backend, [made], weights, arrays)["y"], expected) < TOLERANCE
+
+
+@pytest.mark.parametrize("case", [name for name in CASES if "asymmetric" in name or name.startswith("average-pool-w")])
+def test_asymmetric_pads_are_told_from_the_same_pads_turned_round(case):
+    made, inputs = CASES[case]
+    top, left, bottom, right = made.attrs["pads"]
+    turned = node(made.op, made.shapes, **dict(made.attrs, pads=[bottom, right, top, left]))
+    weights, arrays = {"y": seeded(made.shapes)}, seeded(inputs)
+    outputs = [computed(Oracle(1, "default", "absent"), [one], weights, arrays)["y"] for one in (made, turned)]
+    assert distance(*outputs) > 1000 * TOLERANCE
+
+
+CHAIN = [
+    Node({"name": "conv", "op": "Conv", "inputs": ["image"], "weights": {"W": [4, 3, 3, 3]}, "attrs": {
+        "kernel_shape": [3, 3], "strides": [2, 2], "pads": [0, 1, 1, 0]}}),
+    Node({"name": "norm", "op": "BatchNormalization", "inputs": ["conv"], "weights": {
+        "scale": [4], "B": [4], "mean": [4], "var": [4]}, "attrs": {"epsilon": 0.001}}),
+    Node({"name": "relu", "op": "Relu", "inputs": ["norm"]}),
+    Node({"name": "pool", "op": "MaxPool", "inputs": ["relu"], "attrs": {"kernel_shape": [2, 2], "strides": [2, 2]}}),
+    Node({"name": "flat", "op": "Flatten", "inputs": ["pool"], "attrs": {"axis": 1}}),
+    Node({"name": "logits", "op": "Gemm", "inputs": ["flat"], "weights": {"B": [5, 36], "C": [5]}, "attrs": {"transB": 1}}),
+    Node({"name": "prob", "op": "Softmax", "inputs": ["logits"], "attrs": {"axis": 1}}),
+]  # fmt: skip
+
+
+def test_a_network_keeps_the_order_of_elements_from_the_image_to_the_last_layer(backend):
+    weights = {one.name: seeded(one.shapes) for one in CHAIN}
+    arrays = seeded({"image": (2, 3, 12, 12)})
+    outputs = ("conv", "pool", "logits", "prob")
+    expected = computed(Oracle(1, "default", "absent"), CHAIN, weights, arrays, outputs)
+    found = computed(backend, CHAIN, weights, arrays, outputs)
+    assert set(found) == set(outputs)
+    assert {name: distance(found[name], expected[name]) for name in outputs} == pytest.approx(
+        dict.fromkeys(outputs, 0.0), abs=TOLERANCE
+    )
+
+
+def test_a_new_input_gives_a_new_output_without_building_again(backend):
+    made, inputs = CASES["conv-3x3"]
+    weights, arrays = {"y": seeded(made.shapes)}, seeded(inputs)
+    first = computed(backend, [made], weights, arrays)["y"]
+    backend.load({"x": arrays["x"][::-1]})
+    backend.step()
+    assert distance(backend.fetch()["y"][::-1], first) < TOLERANCE
+
+
+def test_what_a_backend_says_of_itself_has_the_shape_of_evidence(backend):
+    made, inputs = CASES["conv-3x3"]
+    computed(backend, [made], {"y": seeded(made.shapes)}, seeded(inputs))
+    assert backend.version()[0].isdigit()
+    assert isinstance(backend.build_string(), str)
+    assert backend.precision() == "float32"
+    assert all(isinstance(count, int) and count > 0 for count in backend.pools().values())
+    state, version, reason = backend.onednn_state()
+    assert state in {"on", "off", "absent", "unknown"}
+    assert version is None or version[0].isdigit()
+    assert reason
+    assert all(entry["how"] for entry in backend.static_libraries())

@@ -1,0 +1,184 @@
+"""How does JAX run a network? One jitted function of its weights and inputs, in NHWC."""
+
+import os
+import re
+from collections import Counter
+
+from workloads.backends import base
+from workloads.backends.base import Unsupported
+
+FROM_NCHW = (0, 3, 1, 2)
+"""Where an axis of NCHW lies in NHWC."""
+
+
+class Backend(base.Backend):
+    """Weights are arguments: closed over, XLA would take 138 million constants through its passes at every compilation."""
+
+    name = "jax"
+
+    def configure(self):
+        # XLA's CPU client reads the size of its pool from here, once, when it is made; otherwise it takes the affinity.
+        os.environ["PJRT_NPROC"] = str(self.threads)
+        import jax  # noqa: PLC0415  (after the variable is set)
+
+        jax.config.update("jax_platforms", "cpu")
+        jax.config.update("jax_default_matmul_precision", "highest")
+        self.jax = jax
+
+    def build(self, nodes, weights, inputs, outputs):
+        self.weights = {}
+        made = self.operators(nodes, weights)
+
+        def network(weights, tensors):
+            self.traced = weights  # the operators look their weights up while the function is traced, and only then
+            return self.walk(made, tensors, outputs)
+
+        self.function = self.jax.jit(network)
+        self.weights = self.jax.block_until_ready(self.jax.device_put(self.weights))
+
+    def load(self, arrays):
+        tensors = {name: a.transpose(0, 2, 3, 1) if a.ndim == 4 else a for name, a in arrays.items()}
+        self.tensors = self.jax.block_until_ready(self.jax.device_put(tensors))
+
+    def step(self):
+        self.result = self.function(self.weights, self.tensors)
+
+    def fetch(self):
+        arrays = self.jax.device_get(self.jax.block_until_ready(self.result))
+        return {name: a.transpose(0, 3, 1, 2) if a.ndim == 4 else a for name, a in arrays.items()}
+
+    # -- what it says of itself ------------------------------------------------------------------------------------
+
+    def version(self):
+        return self.jax.__version__
+
+    def build_string(self):
+        import jaxlib  # noqa: PLC0415
+
+        flags = os.environ.get("XLA_FLAGS", "")
+        return "jaxlib {0}, platform {1}, XLA_FLAGS={2!r}".format(jaxlib.__version__, self.jax.default_backend(), flags)
+
+    def pools(self):
+        """Nothing in JAX says how large XLA's pool is; its threads have a name of their own."""
+        names = []
+        for task in os.listdir("/proc/self/task"):
+            with open("/proc/self/task/{0}/comm".format(task)) as file:
+                names.append(file.read().strip())
+        return {"tf_XLAEigen": names.count("tf_XLAEigen")}
+
+    def precision(self):
+        asked = set(re.findall(r"operand_precision=\{(\w+),(\w+)\}", self._compiled()))
+        types = set(re.findall(r" = \(?(f16|bf16|f32|f64|s8)\[", self._compiled()))
+        exact = types == {"f32"} and asked <= {("highest", "highest")}
+        return "float32" if exact else "{0}, {1}".format(sorted(types), sorted(asked))
+
+    def static_libraries(self):
+        how = "XLA's optimised HLO: {0}".format(self._kinds())
+        return [{"kind": "blas", "name": "eigen", "version": None, "how": how}]
+
+    def onednn_state(self):
+        calls = len(re.findall(r"__onednn\$", self._compiled()))
+        reason = "{0} __onednn$ calls in XLA's optimised HLO: {1}".format(calls, self._kinds())
+        return ("on" if calls else "off", None, reason)
+
+    def _compiled(self):
+        """XLA's optimised HLO of the function, as text; compiled once more, because a jitted function does not show it."""
+        if not hasattr(self, "hlo"):
+            self.hlo = self.function.lower(self.weights, self.tensors).compile().as_text()
+        return self.hlo
+
+    def _kinds(self):
+        """`convolution 27, dot 1, __ynn_fusion 15`: what computes."""
+        found = re.findall(r'"kind":"(\w+)"| (convolution|dot)\(|custom_call_target="([^"]+)"', self._compiled())
+        counts = Counter("".join(names) for names in found)
+        return ", ".join("{0} {1}".format(name, count) for name, count in sorted(counts.items()))
+
+    # -- ONNX's operators ------------------------------------------------------------------------------------------
+
+    def _weight(self, node, key, array):
+        """A function that gives the weight inside the traced function."""
+        name = "{0}.{1}".format(node.name, key)
+        self.weights[name] = array
+        return lambda: self.traced[name]
+
+    def Conv(self, node, weights):  # noqa: N802  (ONNX's name)
+        lax = self.jax.lax
+        kernel = self._weight(node, "W", weights["W"].transpose(2, 3, 1, 0))
+        bias = self._weight(node, "B", weights["B"]) if "B" in weights else None
+        top, left, bottom, right = node.attrs.get("pads", [0, 0, 0, 0])
+
+        def conv(x):
+            y = lax.conv_general_dilated(
+                x,
+                kernel(),
+                window_strides=node.attrs.get("strides", [1, 1]),
+                padding=[(top, bottom), (left, right)],
+                rhs_dilation=node.attrs.get("dilations", [1, 1]),
+                dimension_numbers=("NHWC", "HWIO", "NHWC"),
+                feature_group_count=node.attrs.get("group", 1),
+                precision=lax.Precision.HIGHEST,
+            )
+            return y if bias is None else y + bias()
+
+        return conv
+
+    def BatchNormalization(self, node, weights):  # noqa: N802
+        scale, shift, mean, var = [self._weight(node, key, weights[key]) for key in ("scale", "B", "mean", "var")]
+        epsilon = node.attrs.get("epsilon", 1e-5)
+        return lambda x: (x - mean()) * (self.jax.lax.rsqrt(var() + epsilon) * scale()) + shift()
+
+    def Relu(self, node, weights):  # noqa: N802
+        return self.jax.nn.relu
+
+    def MaxPool(self, node, weights):  # noqa: N802
+        window = pool_window(node)
+        return lambda x: self.jax.lax.reduce_window(x, -float("inf"), self.jax.lax.max, *window)
+
+    def AveragePool(self, node, weights):  # noqa: N802
+        window = pool_window(node)
+        if any(node.attrs.get("pads", [])) and not node.attrs.get("count_include_pad", 0):
+            raise Unsupported("{0}: pads that do not count".format(node.name))
+        kh, kw = node.attrs["kernel_shape"]
+        return lambda x: self.jax.lax.reduce_window(x, 0.0, self.jax.lax.add, *window) / (kh * kw)
+
+    def GlobalAveragePool(self, node, weights):  # noqa: N802
+        return lambda x: x.mean(axis=(1, 2), keepdims=True)
+
+    def Flatten(self, node, weights):  # noqa: N802
+        if node.attrs.get("axis", 1) != 1:
+            raise Unsupported("{0}: Flatten with axis {1}".format(node.name, node.attrs["axis"]))
+
+        def flatten(x):
+            if x.ndim == 4:
+                x = x.transpose(0, 3, 1, 2)  # ONNX's order is channels first
+            return x.reshape(x.shape[0], -1)
+
+        return flatten
+
+    def Gemm(self, node, weights):  # noqa: N802
+        if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
+            raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
+        b = self._weight(node, "B", weights["B"].T if node.attrs.get("transB", 0) else weights["B"])
+        if "C" not in weights:
+            return lambda x: self.jax.numpy.dot(x, b())
+        c = self._weight(node, "C", weights["C"])
+        return lambda x: self.jax.numpy.dot(x, b()) + c()
+
+    def MatMul(self, node, weights):  # noqa: N802
+        return self.jax.numpy.matmul
+
+    def Add(self, node, weights):  # noqa: N802
+        return self.jax.numpy.add
+
+    def Softmax(self, node, weights):  # noqa: N802
+        axis = node.attrs.get("axis", -1)
+        return lambda x: self.jax.nn.softmax(x, FROM_NCHW[axis] if x.ndim == 4 else axis)
+
+
+def pool_window(node):
+    """Window, strides and padding of a pool as `reduce_window` takes them, in NHWC."""
+    if list(node.attrs.get("dilations", [1, 1])) != [1, 1] or node.attrs.get("ceil_mode", 0):
+        raise Unsupported("{0}: dilations and ceil_mode".format(node.name))
+    kernel, strides = node.attrs["kernel_shape"], node.attrs.get("strides", [1, 1])
+    top, left, bottom, right = node.attrs.get("pads", [0, 0, 0, 0])
+    return (1, *kernel, 1), (1, *strides, 1), ((0, 0), (top, bottom), (left, right), (0, 0))

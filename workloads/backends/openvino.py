@@ -1,0 +1,175 @@
+"""How does OpenVINO run a network? A graph of its own operators, compiled for its CPU plug-in in float32."""
+
+import re
+from collections import Counter
+
+import numpy as np
+import openvino
+from openvino import opset13 as ops
+
+from workloads.backends import base
+from workloads.backends.base import Unsupported
+
+MATHEMATICAL = ("Convolution", "GroupConvolution", "FullyConnected", "MatMul", "Pooling")
+"""Layer types of the compiled graph whose precision decides what the arithmetic was; the others only move data."""
+
+
+class Backend(base.Backend):
+    """One stream, one request. OpenVINO takes bfloat16 by itself on a CPU that has it: the precision is pinned and read back."""
+
+    name = "openvino"
+
+    def configure(self):
+        self.core = openvino.Core()
+        self.settings = {
+            "INFERENCE_PRECISION_HINT": "f32",
+            "INFERENCE_NUM_THREADS": str(self.threads),
+            "NUM_STREAMS": "1",
+            "PERFORMANCE_HINT": "LATENCY",
+            "ENABLE_CPU_PINNING": "NO",  # the host has pinned the process
+        }
+
+    def build(self, nodes, weights, inputs, outputs):
+        parameters = {name: ops.parameter(shape, np.float32, name) for name, shape in inputs.items()}
+        self.outputs = list(outputs)
+        made = self.walk(self.operators(nodes, weights), parameters, outputs)
+        model = openvino.Model([ops.result(made[name]) for name in outputs], list(parameters.values()), "network")
+        self.compiled = self.core.compile_model(model, "CPU", self.settings)
+        self.request = self.compiled.create_infer_request()
+        self.positions = {name: i for i, name in enumerate(inputs)}
+
+    def load(self, arrays):
+        self.arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}  # a Tensor keeps no reference
+        for name, array in self.arrays.items():
+            self.request.set_input_tensor(self.positions[name], openvino.Tensor(array, shared_memory=True))
+
+    def step(self):
+        self.request.infer(share_outputs=True)
+
+    def fetch(self):
+        return {name: self.request.get_output_tensor(i).data for i, name in enumerate(self.outputs)}
+
+    # -- what it says of itself ------------------------------------------------------------------------------------
+
+    def version(self):
+        return openvino.__version__.split("-")[0]
+
+    def build_string(self):
+        plugin = self.core.get_versions("CPU")["CPU"]
+        read = ("INFERENCE_PRECISION_HINT", "EXECUTION_MODE_HINT", "PERFORMANCE_HINT", "NUM_STREAMS", "ENABLE_CPU_PINNING")
+        settings = ", ".join("{0}={1}".format(name, self.compiled.get_property(name)) for name in read)
+        return "{0} {1}; {2}; layers: {3}".format(plugin.description, plugin.build_number, settings, self._primitives())
+
+    def pools(self):
+        return {"inference": int(self.compiled.get_property("INFERENCE_NUM_THREADS"))}
+
+    def isa_used(self):
+        """The widest that a kernel's name tells: `brgconv_avx512_f32` -> `avx512`."""
+        names = " ".join(layer["primitiveType"] for layer in self._layers())
+        found = re.findall(r"avx512_core_amx|avx512|avx2|avx|sse42|sse41", names)
+        order = ("avx512_core_amx", "avx512", "avx2", "avx", "sse42", "sse41")
+        return min(found, key=order.index) if found else None
+
+    def precision(self):
+        computing = [layer for layer in self._layers() if layer["layerType"] in MATHEMATICAL]
+        used = sorted({layer["runtimePrecision"] for layer in computing})
+        return ", ".join("float32" if name == "f32" else name for name in used)
+
+    def static_libraries(self):
+        how = "kernels of the compiled graph: {0}".format(self._primitives())
+        names = ["onednn", "mlas"] if "mlas" in how else ["onednn"]
+        made = [{"kind": "blas", "name": name, "version": None, "how": how} for name in names]
+        return made + [{"kind": "onednn", "name": "onednn", "version": None, "how": how}]
+
+    def onednn_state(self):
+        kernels = [layer["primitiveType"] for layer in self._layers()]
+        count = sum(1 for name in kernels if name.startswith(("brg", "jit", "gemm", "ref", "simple")) and "mlas" not in name)
+        reason = "kernels of the compiled graph: {0}".format(self._primitives())
+        return ("on" if count else "off", None, reason)
+
+    def _layers(self):
+        """[{"layerType", "primitiveType", "runtimePrecision"}] of the graph that the plug-in executes."""
+        keys = ("layerType", "primitiveType", "runtimePrecision")
+        graph = self.compiled.get_runtime_model().get_ordered_ops()
+        return [{key: str(op.rt_info[key].value) if key in op.rt_info else "" for key in keys} for op in graph]
+
+    def _primitives(self):
+        counts = Counter(
+            "{0} {1}".format(layer["layerType"], layer["primitiveType"])
+            for layer in self._layers()
+            if layer["layerType"] not in ("Input", "Output", "Constant")
+        )
+        return ", ".join("{0} x{1}".format(name, count) for name, count in sorted(counts.items()))
+
+    # -- ONNX's operators ------------------------------------------------------------------------------------------
+
+    def Conv(self, node, weights):  # noqa: N802  (ONNX's name)
+        w = weights["W"]
+        group = node.attrs.get("group", 1)
+        strides, dilations = node.attrs.get("strides", [1, 1]), node.attrs.get("dilations", [1, 1])
+        pads = node.attrs.get("pads", [0, 0, 0, 0])
+        if group == 1:
+            kernel, convolve = constant(w), ops.convolution
+        else:
+            kernel, convolve = constant(w.reshape((group, -1) + w.shape[1:])), ops.group_convolution
+        bias = constant(weights["B"].reshape(1, -1, 1, 1)) if "B" in weights else None
+
+        def conv(x):
+            y = convolve(x, kernel, strides, pads[:2], pads[2:], dilations)
+            return y if bias is None else ops.add(y, bias)
+
+        return conv
+
+    def BatchNormalization(self, node, weights):  # noqa: N802
+        args = [constant(weights[key]) for key in ("scale", "B", "mean", "var")]
+        return lambda x: ops.batch_norm_inference(x, *args, node.attrs.get("epsilon", 1e-5))
+
+    def Relu(self, node, weights):  # noqa: N802
+        return ops.relu
+
+    def MaxPool(self, node, weights):  # noqa: N802
+        kernel, strides, pads = pool_geometry(node)
+        return lambda x: ops.max_pool(x, strides, [1, 1], pads[:2], pads[2:], kernel).output(0)
+
+    def AveragePool(self, node, weights):  # noqa: N802
+        kernel, strides, pads = pool_geometry(node)
+        exclude = not node.attrs.get("count_include_pad", 0)
+        return lambda x: ops.avg_pool(x, strides, pads[:2], pads[2:], kernel, exclude)
+
+    def GlobalAveragePool(self, node, weights):  # noqa: N802
+        return lambda x: ops.reduce_mean(x, constant(np.array([2, 3])), keep_dims=True)
+
+    def Flatten(self, node, weights):  # noqa: N802
+        if node.attrs.get("axis", 1) != 1:
+            raise Unsupported("{0}: Flatten with axis {1}".format(node.name, node.attrs["axis"]))
+        return lambda x: ops.reshape(x, constant(np.array([0, -1])), special_zero=True)  # 0: the batch as it is
+
+    def Gemm(self, node, weights):  # noqa: N802
+        if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
+            raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
+        b, transposed = constant(weights["B"]), bool(node.attrs.get("transB", 0))
+        if "C" not in weights:
+            return lambda x: ops.matmul(x, b, False, transposed)
+        c = constant(weights["C"])
+        return lambda x: ops.add(ops.matmul(x, b, False, transposed), c)
+
+    def MatMul(self, node, weights):  # noqa: N802
+        return lambda a, b: ops.matmul(a, b, False, False)
+
+    def Add(self, node, weights):  # noqa: N802
+        return ops.add
+
+    def Softmax(self, node, weights):  # noqa: N802
+        return lambda x: ops.softmax(x, node.attrs.get("axis", -1))
+
+
+def constant(array):
+    """A constant over the array's own memory: OpenVINO repacks weights when it compiles, a first copy would be for nothing."""
+    return ops.constant(array, shared_memory=True)
+
+
+def pool_geometry(node):
+    """(kernel, strides, pads) of a pool."""
+    if list(node.attrs.get("dilations", [1, 1])) != [1, 1] or node.attrs.get("ceil_mode", 0):
+        raise Unsupported("{0}: dilations and ceil_mode".format(node.name))
+    return node.attrs["kernel_shape"], node.attrs.get("strides", [1, 1]), node.attrs.get("pads", [0, 0, 0, 0])
