@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from orchestrator.analysis.evidence import list_differences
 from orchestrator.analysis.pairing import draft_comparisons
 from orchestrator.analysis.trials import judge_trials
 from orchestrator.analysis.wording import SCOPE, say_verdict
 from orchestrator.errors import UnknownNameError
 from orchestrator.stats.families import holm, holm_levels
-from orchestrator.stats.verdicts import DELTA, MIN_BLOCKS, MIN_EFFECT, Verdict, verdict
+from orchestrator.stats.verdicts import DELTA, MIN_BLOCKS, MIN_EFFECT, Verdict, Word, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -103,10 +103,14 @@ def compare_pairs(
     for trial in trials:
         by_variant.setdefault(trial.record.variant.id, []).append(trial)
     drafts = [
-        draft for left, right in pairs for draft in draft_comparisons(by_variant.get(left, []), by_variant.get(right, []))
+        draft
+        for left, right in pairs
+        for draft in draft_comparisons(by_variant.get(left, []), by_variant.get(right, []))
     ]
     items = _judge_family(drafts, thresholds or Thresholds())
-    items.sort(key=lambda each: (each.workload, each.threads, each.mode, each.reference.variant, each.candidate.variant))
+    items.sort(
+        key=lambda each: (each.workload, each.threads, each.mode, each.reference.variant, each.candidate.variant)
+    )
     return Comparisons(tuple(items), rule, tuple(left_out))
 
 
@@ -115,14 +119,41 @@ def _judge_family(drafts: Sequence[Draft], limits: Thresholds) -> list[Compariso
     adjusted = iter(zip(holm(measured), holm_levels(measured, limits.level), strict=True))
     items = []
     for draft in drafts:
-        ratio, p_holm, said = None, None, draft.problem
-        if draft.ratio is not None:
-            p_holm, level = next(adjusted)
-            ratio = draft.ratio.at(level)
-        if said is None:
-            assert ratio is not None  # noqa: S101  (a draft has a ratio or a problem)
-            said = verdict(
-                ratio, delta=limits.delta, min_effect=limits.min_effect, min_blocks=limits.min_blocks
-            )
-        items.append(_comparison(draft, ratio, p_holm, said, len(measured), limits))
+        if draft.ratio is None:
+            said = Verdict(Word.INVALID, draft.problem)
+            items.append(_comparison(draft, None, None, said, family=len(measured), limits=limits))
+            continue
+        p_holm, level = next(adjusted)
+        ratio = draft.ratio.at(level)
+        said = verdict(ratio, delta=limits.delta, min_effect=limits.min_effect, min_blocks=limits.min_blocks)
+        items.append(_comparison(draft, ratio, p_holm, said, family=len(measured), limits=limits))
     return items
+
+
+def _comparison(
+    draft: Draft, ratio: Ratio | None, p_holm: float | None, said: Verdict, *, family: int, limits: Thresholds
+) -> Comparison:
+    blocks = len(draft.dropped) + (ratio.n if ratio is not None else 0)
+    return Comparison(
+        workload=draft.workload,
+        threads=draft.threads,
+        mode=draft.mode,
+        reference=draft.reference,
+        candidate=draft.candidate,
+        ratio=ratio,
+        p_holm=p_holm,
+        family=family,
+        verdict=said,
+        text=say_verdict(said, ratio, family=family, blocks=blocks, level=limits.level, delta=limits.delta),
+        seed=draft.seed,
+        dropped=draft.dropped,
+        differences=list_differences(draft.reference.facts, draft.candidate.facts),
+        notes=draft.notes,
+    )
+
+
+def _match(pattern: str, known: Sequence[str]) -> list[str]:
+    found = [name for name in known if fnmatchcase(name, pattern)]
+    if not found:
+        raise UnknownNameError("variant with records", pattern, known)
+    return found

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Diagnostics:
-    """What the samples inside the processes look like; None where there are too few. Nothing of it enters an interval."""
+    """What the samples inside the processes look like; None where they are too few. None of it enters an interval."""
 
     outliers: int
     """Samples more than 14.8 median absolute deviations from their process's median; all of them stay in the mean."""

@@ -80,7 +80,7 @@ def _envelope(record: Record, reply: Reply, seen: Observed) -> list[Finding]:
     # Whoever gives fewer samples than asked for must have run into the time limit.
     if len(samples) < record.method.min_count and max(total, reply.wall_s or 0) * SLACK < record.method.max_time_s:
         found.append(f"{len(samples)} samples, at least {record.method.min_count} were asked for")
-    if len(reply.warmup_s) != record.method.warmup:
+    if len(reply.warmup_s) < record.method.warmup:  # more: the batches that found out how many loops a sample needs
         found.append(f"{len(reply.warmup_s)} warm-up steps, {record.method.warmup} were asked for")
     return [Finding("envelope", text) for text in found]
 
@@ -115,7 +115,9 @@ def _warnings(record: Record, evidence: Evidence) -> list[Finding]:
             Finding("two-openmp", f"{len(runtimes)} OpenMP runtimes are mapped: {', '.join(sorted(runtimes))}")
         )
     if "amd" in evidence.cpu_model.lower() and any(each.name == "mkl" for each in own):
-        kernels = sorted(each.name for each in evidence.libraries if each.kind == "blas-kernel")
+        kernels = sorted(
+            each.name for each in evidence.libraries if each.kind == "blas-kernel" and "vml" not in each.name
+        )
         path = f"runs lib{', lib'.join(kernels)}" if kernels else "does not show its code path"
         found.append(Finding("mkl-on-amd", f"MKL on this AMD CPU {path}"))
     for library in own:

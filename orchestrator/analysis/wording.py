@@ -29,15 +29,11 @@ def say_verdict(
         digits = _digits(ninety.low, ninety.high)
         middle = f"{ratio.estimate:.{digits}f}x the time (90 % CI {ninety.low:.{digits}f}-{ninety.high:.{digits}f}"
         return f"equivalent within {100 * delta:g} %: {middle}, {count}, TOST)"
-    # A speed-up is the inverse of a ratio of times.
-    turned = said.word == Word.FASTER
-    middle, low, high = (_inverse(ratio.estimate), _inverse(ratio.high), _inverse(ratio.low)) if turned else (
-        ratio.estimate,
-        ratio.low,
-        ratio.high,
-    )
+    centre, low, high = ratio.estimate, ratio.low, ratio.high
+    if said.word == Word.FASTER:  # a speed-up is the inverse of a ratio of times
+        centre, low, high = 1 / ratio.estimate, _inverse(ratio.high), _inverse(ratio.low)
     tail = f"{100 * level:g} % CI {_range(low, high)}, {count}, paired t, Holm {family})"
-    number = f"{middle:.{_digits(low, high)}f}x"
+    number = f"{centre:.{_digits(low, high)}f}x"
     if said.word == Word.INCONCLUSIVE:
         return f"{said}: {number} the time ({tail}"
     return f"{number} {said.word} ({tail}"

@@ -25,12 +25,18 @@ PLATFORM = "x86_64-manylinux_2_36"
 UV_TIMEOUT_S = 600.0
 
 
-def write_locks(variants: Iterable[Variant], *, site: Site, folder: Path | None = None) -> list[Path]:
-    """Lock every row; rows with equal requirements share a file, which is written once. Returns the files, in order."""
+def write_locks(
+    variants: Iterable[Variant], *, site: Site, folder: Path | None = None, again: bool = False
+) -> list[Path]:
+    """Lock every row that has no lock yet, or (`again`) every row; returns the files that were written, in order.
+
+    Rows with equal requirements share a file. A changed row needs a file of another name, as that holds a hash of the
+    requirements: a lock that is there is never out of date.
+    """
     written: dict[Path, None] = {}
     for variant in variants:
         for path in lock_paths(variant, folder):
-            if path not in written:
+            if path not in written and (again or not path.exists()):
                 write_lock(variant, path, site=site)
                 written[path] = None
     return list(written)
@@ -73,6 +79,8 @@ def _resolve(variant: Variant, requirements: tuple[str, ...], *, sdist: str, sit
         asked.write_text("".join(f"{line}\n" for line in requirements), encoding="utf-8")
         argv = [_find_uv(), "pip", "compile", str(asked), "--quiet", "--no-header", "--no-annotate"]
         argv += ["--generate-hashes", "--python-version", variant.python, "--python-platform", PLATFORM]
+        # Every index is asked, as pip does; uv alone would stop at the first that has any version of a name.
+        argv += ["--index-strategy", "unsafe-best-match"]
         argv += ["--no-config", "--only-binary", ":all:", *(["--no-binary", sdist] if sdist else [])]
         argv += ["--default-index", site.index_url] if site.index_url else []
         for url in site.extra_index_urls:

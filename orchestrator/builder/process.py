@@ -95,7 +95,7 @@ class Builds:
         """Run a build to its end; returns why it failed (empty: it did not) and the last lines of its log."""
         tail: deque[str] = deque(maxlen=TAIL_LINES)
         expired = threading.Event()
-        with log.open("w", encoding="utf-8") as file:
+        with log.open("w", encoding="utf-8", buffering=1) as file:
             process = self._start(argv)
             if process is None:
                 return "stopped", []

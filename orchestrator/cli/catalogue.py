@@ -21,9 +21,9 @@ def variants(
     *,
     frameworks: Frameworks = "all",
     device: DeviceOption = DeviceChoice.ALL,
-    blas: BlasOption = "",
-    install: InstallOption = "",
-    pattern: VariantsOption = "",
+    blas: BlasOption = "all",
+    install: InstallOption = "all",
+    pattern: VariantsOption = "*",
     why: Annotated[str, typer.Option("--why", help="Explain one row: its claims, pins and traps.", metavar="ID")] = "",
     as_json: JsonOption = False,
 ) -> None:

@@ -62,4 +62,4 @@ StoreOption = Annotated[
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to write the answer.")]
 OutputOption = Annotated[Path | None, typer.Option("-o", "--output", help="Write to a file.", show_default=False)]
-JobsOption = Annotated[int, typer.Option("--jobs", min=1, help="Images built at the same time.")]
+JobsOption = Annotated[int, typer.Option("--jobs", min=0, help="Images built at the same time. 0: as bench.toml says.")]

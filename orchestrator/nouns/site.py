@@ -30,7 +30,8 @@ class Site(Noun):
     @property
     def pip_configuration(self) -> str:
         """The text of a pip.conf that names the indexes; empty where the site names none."""
-        lines = [f"index-url = {self.index_url}"] if self.index_url else []
-        if self.extra_index_urls:
-            lines.append("extra-index-url = " + " ".join(self.extra_index_urls))
+        lines = [f"index-url = {self.index_url}"] if self.index_url and not self.index_url.startswith("file:") else []
+        # A folder of this machine is no address inside a build.
+        if extra := [url for url in self.extra_index_urls if not url.startswith("file:")]:
+            lines.append("extra-index-url = " + " ".join(extra))
         return "\n".join(["[global]", *lines, ""]) if lines else ""

@@ -28,7 +28,7 @@ class Backend(base.Backend):
         torch.set_grad_enabled(False)
         torch.set_float32_matmul_precision("highest")
         if self.onednn in ("on", "off"):
-            # Not `with torch.backends.mkldnn.flags(...)`: its effect ends with the object. onednn_state() reads it back.
+            # Not torch.backends.mkldnn.flags(...): its effect ends with the object. onednn_state() reads it back.
             torch._C._set_mkldnn_enabled(self.onednn == "on")  # noqa: SLF001
 
     def build(self, nodes, weights, inputs, outputs):
@@ -121,7 +121,7 @@ class Backend(base.Backend):
         w = self._weights(weights)
         scale, shift, mean, var = w["scale"], w["B"], w["mean"], w["var"]
         epsilon = node.attrs.get("epsilon", 1e-5)
-        return lambda x: F.batch_norm(x, mean, var, scale, shift, False, 0.0, epsilon)
+        return lambda x: F.batch_norm(x, mean, var, scale, shift, training=False, eps=epsilon)
 
     def Relu(self, node, weights):
         return F.relu

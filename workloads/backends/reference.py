@@ -67,8 +67,8 @@ class Backend(base.Backend):
             total = 0
             for i, j, seen in windows(x, node, 0):
                 n, c, oh, ow = seen.shape
-                seen = seen.reshape(n, group, c // group, oh * ow)
-                total = total + np.matmul(w[:, :, i, j].reshape(group, out // group, c // group), seen)
+                matrix = w[:, :, i, j].reshape(group, out // group, c // group)
+                total = total + np.matmul(matrix, seen.reshape(n, group, c // group, oh * ow))
             total = total.reshape(n, out, oh, ow)
             return total if b is None else total + b[:, None, None]
 

@@ -4,6 +4,7 @@ import os
 import re
 from collections import Counter
 
+import numpy as np
 import tensorflow as tf
 
 from workloads.backends import base
@@ -16,19 +17,27 @@ COMPUTING = ("Conv2D", "_FusedConv2D", "DepthwiseConv2dNative", "_FusedDepthwise
 """Operators of a graph that oneDNN's rewriting would have replaced."""
 
 
-def explicit_padding(node):
-    """ONNX's pads as TensorFlow's `padding`; `SAME` puts the odd row at the end, which is not what symmetric pads say."""
-    top, left, bottom, right = node.attrs.get("pads", [0, 0, 0, 0])
-    if not top and not left and not bottom and not right:
-        return "VALID"
-    return [[0, 0], [top, bottom], [left, right], [0, 0]]
+def conv_padding(node):
+    """ONNX's pads as the `padding` of a convolution: a word where one says the same, otherwise pairs."""
+    kernel, pads = node.attrs["kernel_shape"], list(node.attrs.get("pads", [0, 0, 0, 0]))
+    before = [(k - 1) // 2 for k in kernel]
+    same = before + [k - 1 - b for k, b in zip(kernel, before)]
+    if node.attrs.get("strides", [1, 1]) == node.attrs.get("dilations", [1, 1]) == [1, 1] and pads == same:
+        return "SAME"  # at a larger stride SAME pads [0, 0, 1, 1] where symmetric pads say [1, 1, 1, 1]
+    return pairs(pads)
+
+
+def pairs(pads):
+    """[top, left, bottom, right] in NHWC, for each axis before and after; `VALID` where all are 0."""
+    top, left, bottom, right = pads
+    return [[0, 0], [top, bottom], [left, right], [0, 0]] if any(pads) else "VALID"
 
 
 def pool_geometry(node):
     """(kernel, strides, padding) of a pool."""
     if list(node.attrs.get("dilations", [1, 1])) != [1, 1] or node.attrs.get("ceil_mode", 0):
         raise Unsupported("{0}: dilations and ceil_mode".format(node.name))
-    return node.attrs["kernel_shape"], node.attrs.get("strides", [1, 1]), explicit_padding(node)
+    return node.attrs["kernel_shape"], node.attrs.get("strides", [1, 1]), pairs(node.attrs.get("pads", [0, 0, 0, 0]))
 
 
 def nhwc(shape):
@@ -39,6 +48,20 @@ def nhwc(shape):
 def variable(array):
     """A weight, as a layer would hold it."""
     return tf.Variable(array, trainable=False)
+
+
+def depthwise(node, w):
+    """The depthwise convolution with w [in, out / in, kh, kw]."""
+    kernel, padding = variable(w.transpose(2, 3, 0, 1)), conv_padding(node)
+    strides, dilations = node.attrs.get("strides", [1, 1]), node.attrs.get("dilations", [1, 1])
+    if strides[0] != strides[1]:
+        raise Unsupported("{0}: depthwise_conv2d takes one stride for both axes".format(node.name))
+    strides = [1, strides[0], strides[1], 1]
+    if isinstance(padding, str):
+        return lambda x: tf.nn.depthwise_conv2d(x, kernel, strides, padding, dilations=dilations)
+    # A layer of its own for the pads, as Keras's MobileNet has it: with pairs, oneDNN's fused bias ends the process
+    # (2.14 and 2.21: "Check failed: index >= 0 && index < num_total_dims" in tensor_format.h).
+    return lambda x: tf.nn.depthwise_conv2d(tf.pad(x, padding), kernel, strides, "VALID", dilations=dilations)
 
 
 def header_version(pattern, path):
@@ -160,25 +183,20 @@ class Backend(base.Backend):
     # -- ONNX's operators ------------------------------------------------------------------------------------------
 
     def Conv(self, node, weights):  # noqa: N802  (ONNX's name)
-        w = weights["W"]
-        group = node.attrs.get("group", 1)
-        strides, padding = node.attrs.get("strides", [1, 1]), explicit_padding(node)
-        dilations = node.attrs.get("dilations", [1, 1])
-        bias = variable(weights["B"]) if "B" in weights else None
+        w, group = weights["W"], node.attrs.get("group", 1)
         if group > 1 and w.shape[1] == 1:
-            kernel = w.reshape((group, -1) + w.shape[2:]).transpose(2, 3, 0, 1)  # [kh, kw, in, out / in]
-            kernel, convolve = variable(kernel), tf.nn.depthwise_conv2d
-            if strides[0] != strides[1]:
-                raise Unsupported("{0}: depthwise_conv2d takes one stride for both axes".format(node.name))
-            strides = [1, strides[0], strides[1], 1]
+            convolved = depthwise(node, w.reshape((group, -1) + w.shape[2:]))
         else:
-            kernel, convolve = variable(w.transpose(2, 3, 1, 0)), tf.nn.conv2d
+            kernel, padding = variable(w.transpose(2, 3, 1, 0)), conv_padding(node)
+            strides, dilations = node.attrs.get("strides", [1, 1]), node.attrs.get("dilations", [1, 1])
 
-        def conv(x):
-            y = convolve(x, kernel, strides, padding, dilations=dilations)
-            return y if bias is None else tf.nn.bias_add(y, bias)
+            def convolved(x):
+                return tf.nn.conv2d(x, kernel, strides, padding, dilations=dilations)
 
-        return conv
+        if "B" not in weights:
+            return convolved
+        bias = variable(weights["B"])
+        return lambda x: tf.nn.bias_add(convolved(x), bias)
 
     def BatchNormalization(self, node, weights):  # noqa: N802
         args = [variable(weights[key]) for key in ("scale", "B", "mean", "var")]
@@ -191,6 +209,8 @@ class Backend(base.Backend):
 
     def MaxPool(self, node, weights):  # noqa: N802
         kernel, strides, padding = pool_geometry(node)
+        if self.execution == "xla" and padding != "VALID":  # "XLA does not support pooling ops with explicit padding"
+            return lambda x: tf.nn.max_pool2d(tf.pad(x, padding, constant_values=-np.inf), kernel, strides, "VALID")
         return lambda x: tf.nn.max_pool2d(x, kernel, strides, padding)
 
     def AveragePool(self, node, weights):  # noqa: N802

@@ -43,8 +43,9 @@ def read_blis(library):
 def ask_child(path):
     """The same for Debian's blis-*/libblas.so.3, which hides those functions.
 
-    A child process with the same environment on the same CPUs loads the same file and runs one product with BLIS_ARCH_DEBUG,
-    which makes BLIS name its choice; version and threads are those of libblis.so in the same folder, of the same build.
+    A child process with the same environment on the same CPUs loads the same file and runs one product with
+    BLIS_ARCH_DEBUG, which makes BLIS name its choice; version and threads are those of libblis.so in the same folder,
+    of the same build.
     """
     found = {"threading": threading_of(path)}
     try:

@@ -12,8 +12,8 @@ MKL = re.compile(r"^libmkl(_rt|_core|ml_intel|ml_gnu)\b")
 MKL_THREADING = re.compile(r"^libmkl_(sequential|gnu_thread|intel_thread|tbb_thread|pgi_thread)\b")
 
 PROVIDERS = (
-    # (basename, folder, name, core): Debian keeps each provider's libblas.so.3 in a folder of the provider's name, and some
-    # of those only hand the calls on to a core library, which is the one that counts where it is mapped.
+    # (basename, folder, name, core): Debian keeps each provider's libblas.so.3 in a folder of the provider's name, and
+    # some of those only hand the calls on to a core library, which is the one that counts where it is mapped.
     (r"openblas", r"", "openblas", True),
     (r"^libblis", r"", "blis", True),
     (r"^lib[st]?atlas", r"", "atlas", True),
@@ -33,13 +33,13 @@ EXPORTS = (
 
 
 def owner(path):
-    """`numpy` or `scipy` where a wheel carries the file for itself (`numpy.libs/`, before numpy 1.22 `numpy/.libs/`)."""
+    """`numpy` or `scipy` where a wheel carries the file for itself (`numpy.libs/`, in old ones `numpy/.libs/`)."""
     found = re.search(r"/(numpy|scipy)(\.libs|/\.libs)/", path)
     return found.group(1) if found else ""
 
 
 def blas(path, exports=symbols.exports):
-    """(name, is it the core) of a BLAS, or None; `exports(path, symbol)` says whether the mapped library has the symbol."""
+    """(name, is it the core) of a BLAS, or None; `exports(path, symbol)`: whether the mapped library has the symbol."""
     folder, base = os.path.split(path)
     if MKL.match(base):
         return "mkl", not base.startswith("libmkl_core")

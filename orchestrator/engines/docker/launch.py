@@ -90,7 +90,7 @@ def _host_config(launch: Launch) -> dict[str, Any]:
 
 def create_container(client: APIClient, launch: Launch) -> str:
     """Create it, stopped; returns its id. Raises docker's ImageNotFound where there is no such image."""
-    # The SDK's `create_container` knows fewer settings than the API. Nothing here pulls: an image that is missing is 404.
+    # The SDK has no argument for some of these settings. Nothing here pulls: an image that is missing is a 404.
     return str(client.create_container_from_config(make_container(launch))["Id"])  # type: ignore[no-untyped-call]
 
 

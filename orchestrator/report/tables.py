@@ -1,0 +1,111 @@
+"""What do results and comparisons look like in the format that was asked for?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.report import formats
+from orchestrator.report.durations import show_duration, show_interval
+from orchestrator.report.escape import clean_text
+from orchestrator.report.rows import COMPARISON_COLUMNS, RESULT_COLUMNS, comparison_row, result_row
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import RenderableType
+
+    from orchestrator.analysis.compare import Comparison, Comparisons
+    from orchestrator.analysis.summary import Summary
+
+RESULT_HEADINGS = ("workload", "variant", "thr", "mean", "95 % CI", "median", "first", "blocks", "BLAS seen", "remarks")
+COMPARISON_HEADINGS = ("workload", "thr", "build", "against", "verdict", "what differed", "remarks")
+
+
+def results_table(summaries: Sequence[Summary], form: str = "table") -> RenderableType | str | bytes:
+    """Results as `table` (something for rich to draw), `csv`, `json`, `markdown` (text) or `parquet` (bytes)."""
+    rows = [result_row(summary) for summary in summaries]
+    if form == "csv":
+        return formats.write_csv(rows, RESULT_COLUMNS)
+    if form == "json":
+        return formats.write_json({"results": rows})
+    if form == "parquet":
+        return formats.write_parquet(rows, RESULT_COLUMNS)
+    lines = [_result_line(summary) for summary in summaries]
+    if form == "markdown":
+        return formats.write_markdown(RESULT_HEADINGS, lines)
+    return _draw("Results", RESULT_HEADINGS, lines)
+
+
+def comparisons_table(comparisons: Comparisons, form: str = "table") -> RenderableType | str | bytes:
+    """Comparisons in the same formats.
+
+    What was left out, the rule for the reference and the scope come with every format but CSV and Parquet.
+    """
+    rows = [comparison_row(item) for item in comparisons.items]
+    if form == "csv":
+        return formats.write_csv(rows, COMPARISON_COLUMNS)
+    if form == "parquet":
+        return formats.write_parquet(rows, COMPARISON_COLUMNS)
+    if form == "json":
+        about = {"reference": comparisons.rule, "left_out": list(comparisons.left_out), "scope": comparisons.scope}
+        return formats.write_json({"comparisons": rows, **about})
+    lines = [_comparison_line(item) for item in comparisons.items]
+    below = [f"Reference: {comparisons.rule}.", *(f"Not compared: {each}." for each in comparisons.left_out)]
+    below.append(comparisons.scope)
+    if form == "markdown":
+        from orchestrator.report.escape import markdown_text
+
+        words = "\n\n".join(markdown_text(line) for line in below)
+        return f"{formats.write_markdown(COMPARISON_HEADINGS, lines)}\n{words}\n"
+    from rich.console import Group
+    from rich.text import Text
+
+    return Group(_draw("Comparisons", COMPARISON_HEADINGS, lines), *(Text(clean_text(line)) for line in below))
+
+
+def _result_line(summary: Summary) -> list[str]:
+    half = (summary.high_s - summary.low_s) / 2 if summary.high_s is not None and summary.low_s is not None else None
+    seen = " ".join(part for part in (summary.facts.get("BLAS"), summary.facts.get("BLAS core")) if part)
+    remarks = [*summary.reasons, *summary.flags]
+    if summary.mode != "default":
+        remarks.insert(0, f"mode {summary.mode}")
+    return [
+        summary.workload,
+        summary.variant,
+        str(summary.threads),
+        show_duration(summary.mean_s, half_width=half),
+        show_interval(summary.low_s, summary.high_s),
+        show_duration(summary.median_s),
+        show_duration(summary.first_s),
+        str(summary.valid) if summary.valid == summary.blocks else f"{summary.valid} of {summary.blocks}",
+        seen or "-",
+        "; ".join(remarks),
+    ]
+
+
+def _comparison_line(item: Comparison) -> list[str]:
+    row = comparison_row(item)
+    failed = (str(row["failed_reference"]), str(row["failed_candidate"])) if item.ratio is not None else ()
+    remarks = (*item.notes, *failed, str(row["flags"]))
+    return [
+        item.workload,
+        str(item.threads),
+        item.candidate.variant,
+        item.reference.variant,
+        item.text,
+        "; ".join(item.differences),
+        "; ".join(part for part in remarks if part),
+    ]
+
+
+def _draw(title: str, headings: Sequence[str], lines: Sequence[Sequence[str]]) -> RenderableType:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left")
+    for heading in headings:
+        table.add_column(heading, no_wrap=heading in {"workload", "thr"}, overflow="fold")
+    for line in lines:
+        # Text, not str: square brackets of a record are shown, not taken for markup.
+        table.add_row(*(Text(clean_text(cell)) for cell in line))
+    return table

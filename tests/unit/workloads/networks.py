@@ -1,0 +1,83 @@
+"""Which networks do the tests of the code inside the images use, and how is one run through a backend?"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[3]
+SEED = 20260101
+NETWORKS = ("gemm", "mobilenet_v1", "vgg16")
+
+Dict = dict[str, Any]
+
+
+def read_network(name: str) -> Dict:
+    """The network as the harness gets it."""
+    network: Dict = json.loads((ROOT / "workloads" / "networks" / f"{name}.json").read_text())
+    return network
+
+
+def thin(network: Dict, factor: int) -> Dict:
+    """The same layers with a `factor` of the channels: every operator, stride and pad stays; the arithmetic shrinks."""
+    network = json.loads(json.dumps(network))
+    outputs = {1000, 3}  # classes and colours stay
+    for node in network["nodes"]:
+        for key, shape in node.get("weights", {}).items():
+            if node["op"] == "Conv" and key == "W":
+                shape[0] //= factor
+                shape[1] = shape[1] if shape[1] in {1, 3} else shape[1] // factor
+            else:
+                node["weights"][key] = [length if length in outputs else length // factor for length in shape]
+        if node.get("attrs", {}).get("group", 1) > 1:
+            node["attrs"]["group"] //= factor
+    return network
+
+
+def compute(network: Dict, backend: str = "numpy_blas", batch: int = 1) -> Dict:
+    """Output name -> array of one step."""
+    weights = importlib.import_module("workloads.weights")
+    base = importlib.import_module("workloads.backends.base")
+    made = importlib.import_module(f"workloads.backends.{backend}").Backend(1, "default", "absent")
+    made.configure()
+    nodes = [base.Node(data) for data in network["nodes"]]
+    shapes = weights.input_shapes(network, batch)
+    made.build(nodes, weights.make_weights(network, SEED), shapes, network["outputs"])
+    made.load(weights.make_inputs(network, batch, SEED))
+    made.step()
+    outputs: Dict = made.fetch()
+    return outputs
+
+
+def tiny_network() -> Dict:
+    """Every operator once or twice, small enough for a subprocess in a unit test; batched, with a softmax."""
+    conv = {"kernel_shape": [3, 3], "strides": [1, 1], "pads": [1, 1, 1, 1], "group": 1}
+    names = ("scale", "B", "mean", "var")
+    nodes: list[Dict] = [
+        {"name": "c1", "op": "Conv", "inputs": ["image"], "weights": {"W": [8, 3, 3, 3], "B": [8]}, "attrs": conv},
+        {"name": "n1", "op": "BatchNormalization", "inputs": ["c1"], "weights": {name: [8] for name in names}},
+        {"name": "r1", "op": "Relu", "inputs": ["n1"]},
+        {"name": "p1", "op": "MaxPool", "inputs": ["r1"], "attrs": {"kernel_shape": [2, 2], "strides": [2, 2]}},
+        {"name": "f", "op": "Flatten", "inputs": ["p1"], "attrs": {"axis": 1}},
+        {
+            "name": "logits",
+            "op": "Gemm",
+            "inputs": ["f"],
+            "weights": {"B": [10, 128], "C": [10]},
+            "attrs": {"transB": 1},
+        },
+        {"name": "prob", "op": "Softmax", "inputs": ["logits"], "attrs": {"axis": 1}},
+    ]
+    return {
+        "name": "tiny",
+        "title": "tiny",
+        "source": "this test",
+        "inputs": {"image": [1, 3, 8, 8]},
+        "outputs": ["logits", "prob"],
+        "compared": "logits",
+        "batched": True,
+        "parameters": 8 * 27 + 8 + 16 + 1280 + 10,
+        "nodes": nodes,
+    }
