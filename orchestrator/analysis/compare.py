@@ -50,7 +50,10 @@ class Comparison:
     """Comparisons shown together, over which Holm's correction went."""
     verdict: Verdict
     text: str
-    """`1.083x faster (95 % CI 1.066-1.100, 10 blocks, paired t, Holm 3)`: the candidate, seen from the reference."""
+    """`1.083x faster (95 % CI 1.066-1.100, 10 blocks, paired t, Holm 3)`: the candidate, seen from the reference.
+
+    Or `invalid(claim:blas): numpy-...-mkl-cpu: invalid(claim:blas): label says mkl, mapped: openblas ...`.
+    """
     seed: int
     """Of the plan's order and of the weights."""
     dropped: tuple[int, ...]
@@ -134,6 +137,9 @@ def _comparison(
     draft: Draft, ratio: Ratio | None, p_holm: float | None, said: Verdict, *, family: int, limits: Thresholds
 ) -> Comparison:
     blocks = len(draft.dropped) + (ratio.n if ratio is not None else 0)
+    text = say_verdict(said, ratio, family=family, blocks=blocks, level=limits.level, delta=limits.delta)
+    sides = (draft.reference, draft.candidate)
+    bad = [f"{side.variant}: {side.reasons[0]}" for side in sides if ratio is None and not side.valid]
     return Comparison(
         workload=draft.workload,
         threads=draft.threads,
@@ -144,7 +150,7 @@ def _comparison(
         p_holm=p_holm,
         family=family,
         verdict=said,
-        text=say_verdict(said, ratio, family=family, blocks=blocks, level=limits.level, delta=limits.delta),
+        text=f"{text}: {'; '.join(bad)}" if bad else text,
         seed=draft.seed,
         dropped=draft.dropped,
         differences=list_differences(draft.reference.facts, draft.candidate.facts),

@@ -55,7 +55,6 @@ def _facts(trial: Judged) -> Facts:
         "mode": record.mode,
         "python": evidence.python,
         "numpy": evidence.numpy,
-        "image": record.provenance.image_digest,
     }
 
 

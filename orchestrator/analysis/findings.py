@@ -13,6 +13,11 @@ class Finding(NamedTuple):
     """`claim:blas`, `envelope`, `numerics`, `status:timeout`, `mkl-on-amd`, ..."""
     text: str
 
+    @property
+    def label(self) -> str:
+        """`timeout` for a status, `invalid(claim:blas)` for what the host found."""
+        return self.code.removeprefix("status:") if self.code.startswith("status:") else f"invalid({self.code})"
+
     def __str__(self) -> str:
         return f"{self.code}: {self.text}" if self.text else self.code
 
@@ -34,7 +39,4 @@ class Validity:
     @property
     def invalid_reason(self) -> str:
         """`invalid(claim:blas): label says mkl, mapped: openblas 0.3.21 (...)`; empty where it is valid."""
-        return "; ".join(
-            str(each) if each.code.startswith("status:") else f"invalid({each.code}): {each.text}"
-            for each in self.reasons
-        )
+        return "; ".join(f"{each.label}: {each.text}" if each.text else each.label for each in self.reasons)

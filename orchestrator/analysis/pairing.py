@@ -95,11 +95,9 @@ def _refused(
 
 def _problem(left: Sequence[Judged], right: Sequence[Judged]) -> str:
     """Why these two sides cannot be compared; empty where they can."""
-    bad = [
-        f"{side[0].record.variant.id}: {_why(side)}" for side in (left, right) if not any(trial.valid for trial in side)
-    ]
+    bad = [_why(side) for side in (left, right) if not any(trial.valid for trial in side)]
     if bad:
-        return "; ".join(bad)
+        return ", ".join(dict.fromkeys(bad))
     unequal = _unequal(_profile(trial) for trial in (*left, *right) if trial.valid)
     return f"confounded: {', '.join(unequal)}" if unequal else ""
 
@@ -141,8 +139,7 @@ def _side(trials: Sequence[Judged]) -> Side:
     failed: Counter[str] = Counter()
     for trial in trials:
         if not trial.valid:
-            code = trial.validity.reasons[0].code
-            failed[code.removeprefix("status:") if code.startswith("status:") else f"invalid({code})"] += 1
+            failed[trial.validity.reasons[0].label] += 1
     return Side(
         variant=trials[0].record.variant.id,
         blocks=len(trials),
@@ -155,8 +152,9 @@ def _side(trials: Sequence[Judged]) -> Side:
 
 
 def _why(side: Sequence[Judged]) -> str:
-    reasons = Counter(trial.validity.invalid_reason for trial in side)
-    return reasons.most_common(1)[0][0]
+    """`claim:blas`, `unsupported`: the first finding that most of a side's trials have."""
+    codes = Counter(trial.validity.reasons[0].code.removeprefix("status:") for trial in side)
+    return codes.most_common(1)[0][0]
 
 
 def _samples(trial: Judged) -> tuple[float, ...]:

@@ -88,7 +88,7 @@ class Summary:
             return "valid"
         if self.failed:
             return max(self.failed, key=lambda each: each[1])[0]
-        return f"invalid({self.invalid[0][0]})" if self.invalid else "no trial"
+        return f"invalid({max(self.invalid, key=lambda each: each[1])[0]})" if self.invalid else "no trial"
 
 
 def summarise_records(

@@ -116,11 +116,18 @@ class Builds:
                 code = process.wait()
             finally:
                 timer.cancel()
-                with self._lock:
-                    self._running.discard(process)
+                self._end(process)
         if expired.is_set():
             return f"took longer than {self._site.build_timeout_s:.0f} s and was stopped", list(tail)
         return (f"docker buildx build left with {code}" if code else ""), list(tail)
+
+    def _end(self, process: subprocess.Popen[str]) -> None:
+        """Forget a process; one that still runs here (the log's disk is full, say) is nobody's any more."""
+        if process.poll() is None:
+            _signal(process, signal.SIGKILL)
+        process.communicate()
+        with self._lock:
+            self._running.discard(process)
 
     def _start(self, argv: list[str]) -> subprocess.Popen[str] | None:
         with self._lock:

@@ -13,12 +13,13 @@ from orchestrator.catalog.fields import find_problems
 from orchestrator.errors import SpecError
 from orchestrator.nouns.base import Noun
 from orchestrator.nouns.variant import Absent, Source, Variant
+from orchestrator.nouns.workload import Method
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 N = TypeVar("N", bound=Noun)
-NESTED: dict[str, type[BaseModel]] = {"source": Source}
+NESTED: dict[str, type[BaseModel]] = {"source": Source, "method": Method}
 
 
 class Catalogue(Noun):

@@ -31,7 +31,8 @@ def _print_version(*, asked: bool) -> None:
 def bench(
     *,
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=lambda v: _print_version(asked=v))
+        bool,
+        typer.Option("--version", help="Print the version.", is_eager=True, callback=lambda v: _print_version(asked=v)),
     ] = False,
 ) -> None:
     """Which build of which deep-learning framework is fastest for this model on this machine, and how sure are we?"""

@@ -37,7 +37,9 @@ def variants(
     if why:
         screen.show_why(find_variant(catalogue, why))
         return
-    selection = select(catalogue, frameworks=frameworks, device=device.value, blas=blas, install=install, variants=pattern)
+    selection = select(
+        catalogue, frameworks=frameworks, device=device.value, blas=blas, install=install, variants=pattern
+    )
     screen.show_variants(selection.variants, selection.skipped, as_json=as_json)
 
 

@@ -6,7 +6,6 @@ Part of the product: a script decides each outcome, and the default answers as a
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import random
 from fnmatch import fnmatchcase

@@ -116,7 +116,8 @@ def watch(process: Process, interrupts: Interrupts, *, timeout_s: float, started
         status=ended.status,
         wall_s=ended.at - begin,
         ended_at=ended.at,
-        timed_out=timed_out,
+        # a host that slept through the limit finds a process that its own deadline ended
+        timed_out=timed_out or (not interrupted and not killed_for and ended.at - begin > timeout_s + GRACE_S),
         interrupted=interrupted,
         killed_for=killed_for,
         failure=ended.failure,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from orchestrator.builder.events import Stage
 from orchestrator.screen.plain import clean, console, say, show, write_json
@@ -27,7 +27,7 @@ class BuildScreen:
         self._waiting = 0
         self._live = Live(console=console(error=True), refresh_per_second=4, transient=True) if _is_terminal() else None
 
-    def __enter__(self) -> BuildScreen:
+    def __enter__(self) -> Self:
         if self._live:
             self._live.start()
         return self

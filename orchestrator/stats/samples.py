@@ -82,7 +82,7 @@ def lag1_autocorrelation(samples: Sequence[float]) -> float | None:
         return None
     mean = statistics.fmean(samples)
     total = math.fsum((value - mean) ** 2 for value in samples)
-    if total == 0:
+    if total <= len(samples) * (1e-12 * mean) ** 2:  # equal but for rounding
         return None
     return math.fsum((first - mean) * (second - mean) for first, second in pairwise(samples)) / total
 

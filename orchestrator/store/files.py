@@ -88,13 +88,15 @@ def _read(path: Path) -> bytes:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise BadRecordError("damaged", f"it cannot be opened: {error.strerror}") from error
-    with os.fdopen(handle, "rb") as file:
-        state = os.fstat(file.fileno())
+    try:
+        state = os.fstat(handle)
         if not stat.S_ISREG(state.st_mode):
             raise BadRecordError("damaged", "it is not a regular file")
         if state.st_size > RECORD_BYTES:
             raise BadRecordError("damaged", f"it has {state.st_size} bytes, more than a record can have")
-        try:
+        with os.fdopen(handle, "rb", closefd=False) as file:
             return file.read(RECORD_BYTES + 1)
-        except OSError as error:
-            raise BadRecordError("damaged", f"it cannot be read: {error.strerror}") from error
+    except OSError as error:
+        raise BadRecordError("damaged", f"it cannot be read: {error.strerror}") from error
+    finally:
+        os.close(handle)

@@ -26,6 +26,20 @@ def load_frame(store: Store) -> tuple[pd.DataFrame, list[Problem]]:
     return pd.DataFrame(columns), problems
 
 
+def inspect_frame(frame: pd.DataFrame) -> list[str]:
+    """In what a frame differs from the contract of `load_frame`; empty where it keeps it."""
+    import pandas as pd
+
+    wanted = {name: pd.Series([], dtype=dtype).dtype for name, dtype in COLUMNS.items()}
+    found = [f"column {name} is missing" for name in wanted if name not in frame.columns]
+    for name, dtype in frame.dtypes.items():
+        if name not in wanted:
+            found.append(f"column {name} is not in the contract")
+        elif dtype != wanted[str(name)]:
+            found.append(f"column {name} is {dtype}, not {wanted[str(name)]}")
+    return found
+
+
 def _series(values: list[object], dtype: str) -> pd.Series:
     import pandas as pd
 

@@ -50,14 +50,15 @@ def blas(path, exports=symbols.exports):
         return None
     for symbol, name in EXPORTS:
         if exports(path, symbol):
-            return name, True
-    return "reference", base.startswith(("libblas", "librefblas"))
+            return name, not base.startswith("libcblas")
+    return "reference", not base.startswith("libcblas")
 
 
 def identify(paths, exports=symbols.exports):
     """[(kind, name, path)] of what is a BLAS, a BLAS kernel, an OpenMP runtime or oneDNN among the mapped files.
 
-    Of one provider, a file that only hands calls on is left out where the core is mapped too.
+    Of one provider, a file that only hands calls on is left out where the core is mapped too; so is a libcblas of
+    unknown origin where any core is.
     """
     found = []
     for path in paths:
@@ -73,6 +74,8 @@ def identify(paths, exports=symbols.exports):
             if known:
                 found.append(("blas", known[0], path, known[1]))
     cores = {name for kind, name, _, core in found if kind == "blas" and core}
+    if cores:
+        cores.add("reference")
     return [(kind, name, path) for kind, name, path, core in found if core or name not in cores]
 
 

@@ -94,16 +94,16 @@ class DockerEngine:
             container = create_container(self.client, launch)
             outcome = self._run(launch, container)
         except ImageNotFound as error:
-            raise BuildError(
-                f"{launch.name}: the image {launch.image} is not there any more; run `bench build`"
-            ) from error
-        except (APIError, RequestException, HTTPError, OSError) as error:
-            return _without_process(End.ENGINE_LOST, describe_failure(error), begin)
+            raise BuildError(f"{launch.name}: the image {launch.image} is gone; run `bench build`") from error
+        except (NoEngineError, APIError, RequestException, HTTPError, OSError) as error:
+            outcome = _without_process(End.ENGINE_LOST, describe_failure(error), begin)
         finally:
             if container:
                 # An engine that is gone cannot remove it: `reap` will, once this process is gone too.
-                with suppress(APIError, RequestException, HTTPError, OSError):
+                with suppress(NoEngineError, APIError, RequestException, HTTPError, OSError):
                     self.client.remove_container(container, v=True, force=True)
+        if outcome.end is End.ENGINE_LOST:
+            self.close()  # the next launch asks anew who answers
         overhead_s = max(0.0, time.monotonic() - begin - outcome.observed.wall_s)
         return outcome.model_copy(update={"observed": outcome.observed.model_copy(update={"overhead_s": overhead_s})})
 

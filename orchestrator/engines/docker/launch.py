@@ -20,7 +20,7 @@ WORK = f"{VOLUME}/work"
 NOBODY = 65534
 OPEN_FILES = 4096
 TMP_INODES = 100_000
-DEADLINE_SLACK_S = 15.0
+DEADLINE_SLACK_S = 8.0
 """The host ends a container first; the deadline inside is for a host process that is no longer there."""
 
 
@@ -51,14 +51,18 @@ def make_container(launch: Launch) -> dict[str, Any]:
     }
 
 
+def deadline_s(launch: Launch) -> float:
+    """After how long the container ends itself, whoever is left to end it."""
+    return launch.timeout_s + GRACE_S + DEADLINE_SLACK_S
+
+
 def make_labels(launch: Launch) -> dict[str, str]:
     """How `reap` finds it again, and whose it is. The launch cannot override them."""
     return {**launch.labels, "bench": "1", "bench.owner": this_process().label, "bench.trial": launch.name}
 
 
 def _argv(launch: Launch) -> list[str]:
-    deadline = launch.timeout_s + GRACE_S + DEADLINE_SLACK_S
-    return ["timeout", "-k", f"{GRACE_S:g}", f"{deadline:.1f}", *launch.argv]
+    return ["timeout", "-k", f"{GRACE_S:g}", f"{deadline_s(launch):.1f}", *launch.argv]
 
 
 def _host_config(launch: Launch) -> dict[str, Any]:

@@ -20,9 +20,10 @@ def read_network(name: str) -> Dict:
     return network
 
 
-def thin(network: Dict, factor: int) -> Dict:
-    """The same layers with a `factor` of the channels: every operator, stride and pad stays; the arithmetic shrinks."""
+def thin(network: Dict, factor: int, size: int = 224) -> Dict:
+    """The same layers with 1/`factor` of the channels, on images of `size`: operators, strides and pads stay."""
     network = json.loads(json.dumps(network))
+    network["inputs"] = {"image": [1, 3, size, size]}
     outputs = {1000, 3}  # classes and colours stay
     for node in network["nodes"]:
         for key, shape in node.get("weights", {}).items():
@@ -31,6 +32,8 @@ def thin(network: Dict, factor: int) -> Dict:
                 shape[1] = shape[1] if shape[1] in {1, 3} else shape[1] // factor
             else:
                 node["weights"][key] = [length if length in outputs else length // factor for length in shape]
+                if node["name"] == "fc6" and key == "B":  # the only one that sees the image's size
+                    node["weights"][key][1] = 512 // factor * (size // 32) ** 2
         if node.get("attrs", {}).get("group", 1) > 1:
             node["attrs"]["group"] //= factor
     return network

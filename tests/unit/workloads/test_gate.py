@@ -14,8 +14,9 @@ from workloads.expected import expected
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FACTORS = {"vgg16": 8, "mobilenet_v1": 4}
-"""Shares of the channels that keep a forward pass below a tenth of a second; depth, sizes and strides are the real ones."""
+SMALL = {"vgg16": (16, 64), "mobilenet_v1": (8, 128)}
+"""Network -> (share of the channels, size of the image) that keep a forward pass at a few hundredths of a second.
+Depth, operators, strides and pads are the real ones."""
 
 
 def without(network: Dict, index: int) -> Dict:
@@ -76,18 +77,18 @@ def worst_error(network: Dict, wanted: Dict) -> float:
         found = verify.errors(verify.sampled(compute(network), wanted), wanted)
     except (ValueError, verify.Wrong):  # shapes that no longer fit
         return float("inf")
-    return max(found[name] / wanted[name]["tolerance"] for name in wanted)
+    return max(float(found[name] / wanted[name]["tolerance"]) for name in wanted)
 
 
-@pytest.mark.parametrize("name", FACTORS)
+@pytest.mark.parametrize("name", SMALL)
 def test_any_single_mutation_in_any_layer_is_called_wrong_and_the_network_itself_is_not(name: str) -> None:
-    network = thin(read_network(name), FACTORS[name])
+    network = thin(read_network(name), *SMALL[name])
     wanted = expected(network, 1, SEED)
     assert worst_error(network, wanted) < 0.1, "float32 itself must pass with a margin of ten"
     caught = {what: worst_error(mutant, wanted) for what, mutant in mutants(network)}
     assert len(caught) > 60
-    missed = {what: error for what, error in caught.items() if error < 3}
-    assert not missed, "beyond the tolerance by less than three times"
+    missed = {what: error for what, error in caught.items() if error < 10}
+    assert not missed, "beyond the tolerance by less than ten times"
 
 
 def test_a_transposed_operand_of_the_matrix_product_is_called_wrong() -> None:

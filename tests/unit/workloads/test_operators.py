@@ -84,7 +84,9 @@ CASES = {
     "add": (node("Add", inputs=("a", "b")), {"a": (4, 30), "b": (4, 30)}),
     "add-images": (node("Add", inputs=("a", "b")), {"a": (2, 8, 9, 11), "b": (2, 8, 9, 11)}),
 }
-CASES = {name: case for name, case in CASES.items() if hasattr(Oracle, case[0].op)}  # what has no definition has no test
+CASES = {
+    name: case for name, case in CASES.items() if hasattr(Oracle, case[0].op)
+}  # what has no definition has no test
 
 
 @pytest.fixture(params=[(name, mode) for name in BACKENDS for mode in BACKENDS[name][1]], ids="-".join)

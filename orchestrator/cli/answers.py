@@ -1,0 +1,74 @@
+"""`bench results`, `bench compare`, `bench verify`: what do the records say?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.options import Format, FormatOption, OutputOption, StoreOption
+
+
+def results(
+    *,
+    store: StoreOption = None,
+    form: FormatOption = Format.TABLE,
+    output: OutputOption = None,
+) -> None:
+    """Every cell of the store: time with its interval, what was proved, and what is wrong with it."""
+    from orchestrator.analysis.summary import summarise_records
+    from orchestrator.report.tables import results_table
+    from orchestrator.runner.folders import find_store
+    from orchestrator.screen.answers import show_answer, show_problems
+    from orchestrator.store.opening import open_store
+    from orchestrator.store.reading import read_records
+
+    records, problems = read_records(open_store(find_store(store)))
+    show_problems(problems)
+    show_answer(results_table(summarise_records(records), form.value), output)
+
+
+def compare(
+    first: Annotated[str, typer.Argument(help="Reference: a variant or a glob.", metavar="[A]")] = "",
+    second: Annotated[str, typer.Argument(help="Candidate: a variant or a glob.", metavar="[B]")] = "",
+    *,
+    by: Annotated[
+        str, typer.Option("--by", help="blas, core, framework, install, onednn or version.", metavar="AXIS")
+    ] = "",
+    store: StoreOption = None,
+    form: FormatOption = Format.TABLE,
+    output: OutputOption = None,
+) -> None:
+    """Ratios with their intervals and a verdict: B against A, or rows that differ in nothing but one thing."""
+    from orchestrator.analysis.axes import compare_by
+    from orchestrator.analysis.compare import compare as compare_two
+    from orchestrator.errors import UsageError
+    from orchestrator.report.tables import comparisons_table
+    from orchestrator.runner.folders import find_store
+    from orchestrator.screen.answers import show_answer, show_problems
+    from orchestrator.store.opening import open_store
+    from orchestrator.store.reading import read_records
+
+    if bool(by) == bool(first) or bool(first) != bool(second):
+        raise UsageError("bench compare wants two variants, or --by and an axis: `bench compare --by blas`")
+    records, problems = read_records(open_store(find_store(store)))
+    show_problems(problems)
+    found = compare_by(records, by) if by else compare_two(records, first, second)
+    show_answer(comparisons_table(found, form.value), output)
+
+
+def verify(*, store: StoreOption = None) -> None:
+    """Check every record of the store against its own hash."""
+    from orchestrator.errors import IntegrityError
+    from orchestrator.runner.folders import find_store
+    from orchestrator.screen.answers import show_problems
+    from orchestrator.screen.plain import say
+    from orchestrator.store.opening import open_store
+    from orchestrator.store.reading import verify_store
+
+    path = find_store(store)
+    verification = verify_store(open_store(path))
+    show_problems(verification.problems)
+    say(f"{verification.records} sound records, {len(verification.damaged)} damaged, in {path}")
+    if verification.damaged:
+        raise IntegrityError(f"{len(verification.damaged)} records of {path} are damaged; the others are sound")

@@ -1,0 +1,46 @@
+"""What names a result so that equal settings have one name, and any change that may move the number gives another?"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+from orchestrator.nouns.record import RECORD_SCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.nouns.job import Job
+    from orchestrator.nouns.plan import Cell
+
+
+def cell_key(
+    cell: Cell,
+    job: Job,
+    *,
+    image_digest: str,
+    workloads_hash: str,
+    env: Mapping[str, str],
+    limits: Mapping[str, int | float],
+    cpu_shape: str,
+    engine: str,
+) -> str:
+    """sha256, hex, over all that is known before the run and may change what it gives.
+
+    Block, position and attempt stand beside it in a record. The host does not enter: it is in the record's
+    provenance. Neither does what is expected of the output: it follows from the network, the seed and the code.
+    """
+    parts = {
+        "cell": cell.id,
+        "job": job.model_dump(mode="json", exclude={"expected"}),
+        "image": image_digest,
+        "workloads": workloads_hash,
+        "env": dict(env),
+        "limits": {name: float(value) for name, value in limits.items()},
+        "cpus": cpu_shape,
+        "engine": engine,
+        "record_schema": RECORD_SCHEMA,
+    }
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

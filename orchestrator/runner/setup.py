@@ -1,0 +1,116 @@
+"""What is fixed for all trials of a run, before the first of them begins?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from orchestrator.errors import BuildError
+from orchestrator.host.fingerprint import read_fingerprint
+from orchestrator.host.locks import find_lock_folder
+from orchestrator.host.topology import Core, CpuSet, choose_cpus, read_topology
+from orchestrator.runner.code import Code, read_code
+from orchestrator.runner.job import make_job
+from orchestrator.runner.key import cell_key
+from orchestrator.runner.launch import make_env, make_limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from orchestrator.engine import Engine
+    from orchestrator.nouns.image import Image
+    from orchestrator.nouns.plan import Cell, Plan
+    from orchestrator.nouns.variant import Variant
+    from orchestrator.nouns.workload import Network, Workload
+
+PRETENDED_CORES = tuple(Core((cpu,), (cpu,), 0) for cpu in range(256))
+
+
+class Prepared(NamedTuple):
+    """What a variant is launched by, or why it cannot be."""
+
+    reference: str
+    problem: str = ""
+
+
+class Setup(NamedTuple):
+    """A plan on this machine with this engine and this code. Everything that a key depends on is here."""
+
+    plan: Plan
+    engine: str
+    """Its name: `docker`, `local`, `fake`."""
+    images: Mapping[str, Image]
+    """By the variant's identifier."""
+    networks: Mapping[str, Network]
+    code: Code
+    cpusets: Mapping[int, CpuSet]
+    """By the number of threads."""
+    host: Mapping[str, str | None]
+    lock_folder: Path | None
+    """None where nothing runs on this machine's cores."""
+
+    def variant(self, cell: Cell) -> Variant:
+        """The cell's row."""
+        return next(variant for variant in self.plan.variants if variant.id == cell.variant)
+
+    def workload(self, cell: Cell) -> Workload:
+        """The cell's workload."""
+        return next(workload for workload in self.plan.workloads if workload.id == cell.workload)
+
+
+def make_setup(
+    plan: Plan,
+    *,
+    engine: str,
+    images: Mapping[str, Image],
+    networks: Mapping[str, Network],
+    code: Code | None = None,
+    cores: tuple[Core, ...] | None = None,
+    host: Mapping[str, str | None] | None = None,
+) -> Setup:
+    """Reads the workloads' code, the machine's cores and its state. Raises UsageError for too many threads.
+
+    The fake engine runs nowhere: it gets cores that do not exist, and holds no locks.
+    """
+    pretended = engine == "fake"
+    cores = cores or (PRETENDED_CORES if pretended else read_topology())
+    return Setup(
+        plan=plan,
+        engine=engine,
+        images=images,
+        networks=networks,
+        code=code or read_code(),
+        cpusets={threads: choose_cpus(threads, cores) for threads in sorted({cell.threads for cell in plan.cells})},
+        host=host if host is not None else read_fingerprint().values,
+        lock_folder=None if pretended else find_lock_folder(),
+    )
+
+
+def cell_keys(setup: Setup) -> dict[Cell, str]:
+    """The key of every cell of the plan: what a store is asked for to find out what is left to do."""
+    keys = {}
+    for cell in setup.plan.cells:
+        variant, workload, method = setup.variant(cell), setup.workload(cell), setup.plan.method
+        network = setup.networks[workload.network]
+        keys[cell] = cell_key(
+            cell,
+            make_job(cell, variant=variant, workload=workload, network=network, method=method),
+            image_digest=setup.images[variant.id].digest,
+            workloads_hash=setup.code.digest,
+            env=make_env(variant, cell.threads),
+            limits=make_limits(method, cell.threads),
+            cpu_shape=setup.cpusets[cell.threads].shape,
+            engine=setup.engine,
+        )
+    return keys
+
+
+def prepare_images(engine: Engine, variants: Iterable[Variant], images: Mapping[str, Image]) -> dict[str, Prepared]:
+    """Variant's identifier -> what to launch it by. One that cannot be prepared does not stop the others."""
+    prepared = {}
+    for variant in variants:
+        try:
+            prepared[variant.id] = Prepared(engine.prepare(variant, images[variant.id]))
+        except BuildError as error:
+            prepared[variant.id] = Prepared("", str(error))
+    return prepared

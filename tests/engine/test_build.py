@@ -1,0 +1,238 @@
+"""Does a real engine build what is rendered, stop at what is wrong, and keep nothing of the site?"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import uuid
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from orchestrator import paths
+from orchestrator.builder.build import build_images
+from orchestrator.builder.engine import find_present
+from orchestrator.builder.events import Built, Event, Stage
+from orchestrator.builder.lock import lock_paths
+from orchestrator.catalog.rows import read_variants
+from orchestrator.errors import NoEngineError
+from orchestrator.host.site import read_config
+from orchestrator.nouns.image import Image
+from orchestrator.nouns.site import Site
+from orchestrator.nouns.variant import Blas, Install, Variant
+from orchestrator.render.image import render_image
+from orchestrator.render.locks import HEADER
+
+pytestmark = pytest.mark.engine
+
+MARK = uuid.uuid4().hex[:12]
+"""Of this run: layers of an earlier one must not answer for it."""
+VERSION = "3.8.0"
+TINY = Variant(
+    framework="threadpoolctl",
+    version=VERSION,
+    install=Install.PIP,
+    blas=Blas.OPENBLAS,
+    python="3.11",
+    base="python:3.11-slim-bookworm",
+    backend="none",
+    pip=(f"threadpoolctl=={VERSION}+site",),
+)
+
+
+@pytest.fixture(autouse=True)
+def engine() -> None:
+    try:
+        find_present([f"bench/none:{MARK}"])
+    except NoEngineError as error:
+        if os.environ.get("BENCH_REQUIRE_ENGINE"):
+            raise
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def made() -> Iterator[list[str]]:
+    names: list[str] = []
+    yield names
+    if names:
+        subprocess.run(["docker", "image", "rm", "--force", *names], capture_output=True, check=False)
+
+
+def image(name: str, *runs: str) -> Image:
+    text = "\n".join(["FROM debian:bookworm-slim", f"RUN echo {MARK} {name}", *(f"RUN {run}" for run in runs), ""])
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    tag = f"bench/test-{name}:{digest[:12]}"
+    return Image(name=tag, dockerfile=text, context={}, base="debian:bookworm-slim", digest=digest)
+
+
+def build(
+    images: list[Image], logs: Path, made: list[str], site: Site | None = None
+) -> tuple[list[Built], list[Event]]:
+    made += [image.name for image in images]
+    heard: list[Event] = []
+    return build_images(images, site or Site(), jobs=2, on_event=heard.append, logs=logs), heard
+
+
+def wheel(folder: Path) -> str:
+    """A wheel that no index has: threadpoolctl with a local version; returns its sha256."""
+    info = f"threadpoolctl-{VERSION}+site.dist-info"
+    path = folder / f"threadpoolctl-{VERSION}+site-py3-none-any.whl"
+    folder.mkdir(exist_ok=True)
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("threadpoolctl.py", f"MARK = {MARK!r}\n")
+        file.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: threadpoolctl\nVersion: {VERSION}+site\n")
+        file.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        file.writestr(f"{info}/RECORD", f"threadpoolctl.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def render(folder: Path, sha256: str) -> Image:
+    """The tiny row, with the real templates and a lock that allows one file."""
+    shutil.copytree(paths.images_dir() / "templates", folder / "templates")
+    lock = lock_paths(TINY, folder / "locks")[0]
+    lock.parent.mkdir()
+    lock.write_text(f"{HEADER}\nthreadpoolctl=={VERSION}+site --hash=sha256:{sha256}\n")
+    return render_image(TINY, folder)
+
+
+def test_what_is_built_once_is_not_built_again(tmp_path: Path, made: list[str]) -> None:
+    one = image("once")
+    (built,), events = build([one, one], tmp_path, made)
+    assert built.status is Stage.DONE and built.size_bytes and built.image_id.startswith("sha256:")
+    assert built.log and "exporting to image" in built.log.read_text()
+    assert events[0].stage is Stage.QUEUED and Stage.STEP in {event.stage for event in events}
+    begun = monotonic()
+    (again,), events = build([one], tmp_path / "again", made)
+    assert monotonic() - begun < 3.0
+    assert (again.status, again.log, again.image_id) == (Stage.PRESENT, None, built.image_id)
+    assert [event.stage for event in events] == [Stage.PRESENT]
+
+
+def test_one_that_fails_is_a_value_with_its_log_and_the_others_go_on(tmp_path: Path, made: list[str]) -> None:
+    bad, good = image("bad", "echo it-went-wrong-here >&2; exit 7"), image("good")
+    results, events = build([bad, good], tmp_path, made)
+    assert [(built.image, built.status) for built in results] == [(bad.name, Stage.FAILED), (good.name, Stage.DONE)]
+    assert "it-went-wrong-here" in results[0].reason and str(results[0].log) in results[0].reason
+    assert any(event.stage is Stage.FAILED and "it-went-wrong-here" in event.text for event in events)
+
+
+def test_one_that_takes_too_long_is_stopped(tmp_path: Path, made: list[str]) -> None:
+    begun = monotonic()
+    (built,), _ = build([image("slow", "sleep 300")], tmp_path, made, Site(build_timeout_s=4))
+    assert not built.ok and "took longer than 4 s" in built.reason
+    assert monotonic() - begun < 60
+
+
+def test_ctrl_c_ends_every_build(tmp_path: Path) -> None:
+    slow = [image(f"stop{n}", "sleep 300") for n in range(2)]
+    asleep: set[str] = set()
+
+    def interrupt(event: Event) -> None:
+        if "sleep" in event.text:
+            asleep.add(event.image)
+        if len(asleep) == 2:
+            raise KeyboardInterrupt
+
+    begun = monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        build_images(slow, Site(), jobs=2, on_event=interrupt, logs=tmp_path)
+    assert monotonic() - begun < 60
+    left = [path for path in Path("/proc").glob("[0-9]*/cmdline") if slow[0].name in _read(path)]
+    assert not left
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def test_no_engine_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    with pytest.raises(NoEngineError, match="no engine answers"):
+        build([image("nowhere")], tmp_path, [])
+
+
+def test_a_wheel_of_the_site_is_used_and_nothing_of_the_site_stays(tmp_path: Path, made: list[str]) -> None:
+    canary = f"canary{uuid.uuid4().hex}"
+    trusted = read_config().site.certificate or Path(
+        os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
+    )
+    certificate = tmp_path / "ca.pem"
+    certificate.write_text(f"{trusted.read_text()}\n# {canary}\n")
+    site = Site(
+        wheel_folders=(tmp_path / "wheels",),
+        certificate=certificate,
+        extra_index_urls=(f"http://user:{canary}@127.0.0.1:9/simple",),
+    )
+    tiny = render(tmp_path / "images", wheel(tmp_path / "wheels"))
+    (built,), _ = build([tiny], tmp_path / "logs", made, site)
+    assert built.ok, built.reason
+    said = subprocess.run(
+        [
+            "docker",
+            "run",
+            "--rm",
+            "--network=none",
+            tiny.name,
+            "python3",
+            "-c",
+            "import threadpoolctl as t; print(t.MARK)",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.strip() == MARK
+    for argv in (["image", "inspect"], ["history", "--no-trunc"]):
+        text = subprocess.run(["docker", *argv, tiny.name], capture_output=True, text=True, check=True).stdout
+        assert canary not in text and str(tmp_path) not in text
+    assert built.log and canary not in built.log.read_text()
+    assert not _saved_image_holds(tiny.name, canary.encode())
+    assert _saved_image_holds(tiny.name, MARK.encode()), "the search itself must be able to find something"
+
+
+def _saved_image_holds(name: str, needle: bytes) -> bool:
+    with subprocess.Popen(["docker", "save", name], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        kept, found = b"", False
+        while chunk := process.stdout.read(1 << 20):
+            found = found or needle in kept + chunk
+            kept = chunk[-len(needle) :]
+    assert process.returncode == 0
+    return found
+
+
+def test_a_changed_hash_in_a_lock_fails_the_build(tmp_path: Path, made: list[str]) -> None:
+    right = wheel(tmp_path / "wheels")
+    tiny = render(tmp_path / "images", right)
+    wrong = right[:-1] + ("0" if right[-1] != "0" else "1")
+    # The wheel is offered all the same: it is pip that must refuse it.
+    changed = tiny.model_copy(
+        update={"context": {name: text.replace(right, wrong) for name, text in tiny.context.items()}}
+    )
+    (built,), _ = build([changed], tmp_path / "logs", made, Site(wheel_folders=(tmp_path / "wheels",)))
+    assert not built.ok
+    assert built.log and re.search("DO NOT MATCH THE HASHES", built.log.read_text())
+
+
+def test_a_row_whose_provider_is_not_the_one_it_claims_fails_in_its_build(tmp_path: Path, made: list[str]) -> None:
+    row = next(row for row in read_variants().variants if row.id == "numpy-1.24.2-distro-atlas-cpu")
+    honest = render_image(row)
+    liar = honest.model_copy(
+        update={
+            "name": f"bench/test-liar:{MARK}",
+            "dockerfile": honest.dockerfile.replace("        libatlas3-base", "        libblas3 liblapack3"),
+        }
+    )
+    (built,), _ = build([liar], tmp_path, made, read_config().site)
+    assert not built.ok and "blas/libblas.so.3 = /usr/lib/x86_64-linux-gnu/atlas/libblas.so.3" in built.reason

@@ -1,0 +1,140 @@
+"""Is everything refused that would mean something to a shell, to Docker, to pip or to Jinja?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.catalog.fields import env_problem, find_problems, requirement_problem
+from orchestrator.catalog.rows import read_variants
+from orchestrator.errors import SpecError
+from orchestrator.nouns.variant import Source, Variant
+from tests.makers import variant
+
+PAYLOADS = [
+    "1.0\nRUN x",
+    "1.0\r\nRUN x",
+    "$(id)",
+    "`id`",
+    ";id",
+    "a;b",
+    "a\\",
+    "\\",
+    "a && b",
+    "a|b",
+    "a>b",
+    "<<E",
+    "# syntax=evil",
+    "{{7*7}}",
+    "{% raw %}",
+    "--index-url=http://e",
+    "-e git+https://e/x",
+    "git+https://e/x",
+    "x @ https://e/x.whl",
+    "numpy==1.0 --hash=sha256:00",
+    "numpy==1.0; python_version<'4'",
+    "numpy[extra]==1.0",
+    "numpy>=1.0",
+    "numpy",
+    "numpy==1.*",
+    "-rf",
+    "../etc/passwd",
+    '"quoted"',
+    "'quoted'",
+    "a b",
+    "a\tb",
+    "a\x00b",
+    "caf\u00e9",
+    "\u202eb",
+    "x" * 300,
+    "",
+]
+
+
+def bare(**fields: Any) -> Variant:
+    """A row past validation: what a caller of Python could hand to the renderer."""
+    base = variant(blas_apt=("libopenblas0-pthread",), apt=("python3-numpy",))
+    return base.model_copy(update=fields)
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+@pytest.mark.parametrize("key", ["pip", "apt", "blas_apt", "components"])
+def test_no_list_of_a_row_takes_anything_but_plain_names(key: str, payload: str) -> None:
+    assert (
+        key in {found[0] for found in find_problems(bare(**{key: (payload,)}))}
+        or (key == "apt" and payload == "numpy")
+        or (key == "blas_apt" and payload == "numpy")
+    )
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_no_base_but_two_families_is_built_on(payload: str) -> None:
+    assert "base" in {found[0] for found in find_problems(bare(base=payload))}
+    assert "base" in {found[0] for found in find_problems(bare(base=f"debian:bookworm-slim{payload}"))} or not payload
+
+
+@pytest.mark.parametrize("payload", [text for text in PAYLOADS if text not in {"", "numpy"}])
+def test_no_part_of_a_source_build_takes_more_than_a_name(payload: str) -> None:
+    good = Source(requirement="numpy==1.24.2", expect_linked="libblas.so.3")
+    for field, value in (
+        ("requirement", payload),
+        ("build_apt", (payload,)),
+        ("build_pip", (payload,)),
+        ("setup_args", (payload,)),
+        ("setup_args", (f"blas={payload}",)),
+        ("expect_linked", payload),
+    ):
+        row = bare(source=good.model_copy(update={field: value}))
+        assert f"source.{field}" in {found[0] for found in find_problems(row)}, field
+
+
+@pytest.mark.parametrize("payload", [text for text in PAYLOADS if text])
+def test_no_alternative_is_set_but_a_library_of_a_package_that_is_installed(payload: str) -> None:
+    assert "blas_alternative" in {found[0] for found in find_problems(bare(blas_alternative=payload))}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OMP_NUM_THREADS", "1\nRUN x"),
+        ("X", "$(id)"),
+        ("X", '"'),
+        ("X", "a b"),
+        ("X", "{{7*7}}"),
+        ("x", "1"),
+        ("A=B", "1"),
+        ("LD_PRELOAD", "/evil.so"),
+        ("PATH", "/evil"),
+        ("PYTHONPATH", "/evil"),
+        ("LD_LIBRARY_PATH", "/evil"),
+    ],
+)
+def test_a_variable_that_is_more_than_a_setting_is_refused(name: str, value: str) -> None:
+    assert env_problem(name, value)
+    assert f"env.{name}" in {found[0] for found in find_problems(bare(env={name: value}))}
+
+
+@pytest.mark.parametrize("text", ["numpy==2.4.6", "torch==2.13.0+cpu", "numpy<2", "mkl-devel==2026.2.0"])
+def test_a_pin_and_an_upper_bound_are_requirements(text: str) -> None:
+    assert not requirement_problem(text)
+
+
+@given(st.text(max_size=60))
+def test_whatever_is_let_through_has_no_character_with_a_meaning(text: str) -> None:
+    if not requirement_problem(text):
+        assert not set(text) & set(" \t\r\n\\\"'`$;&|<>(){}[]#@*?~^:/") - {"<"}
+
+
+@pytest.mark.parametrize("payload", ["1.0\\nRUN x", "$(id)", "{{7*7}}", "--index-url=http://e"])
+def test_a_file_with_such_a_value_is_refused_with_its_key(tmp_path: Path, payload: str) -> None:
+    (tmp_path / "numpy.toml").write_text(
+        '[[variant]]\nframework = "numpy"\nbackend = "numpy_blas"\npython = "3.11"\nversion = "1.24.2"\n'
+        'install = "distro"\nblas = "openblas"\nbase = "debian:bookworm-slim"\n'
+        f'blas_apt = ["libopenblas0-pthread"]\napt = ["{payload}"]\n'
+    )
+    with pytest.raises(SpecError, match=r"numpy\.toml, row 1 .*key apt: .* is not allowed; expected the name of a Deb"):
+        read_variants(tmp_path)

@@ -1,0 +1,149 @@
+"""Is a rendered Dockerfile what its row says, the same every time, and without anything of this place?"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator import paths
+from orchestrator.catalog.rows import read_variants
+from orchestrator.errors import LockError, SpecError
+from orchestrator.nouns.image import Image
+from orchestrator.nouns.variant import Variant
+from orchestrator.render.image import render_image
+from orchestrator.render.parse import parse_dockerfile
+
+ROWS = read_variants().variants
+
+
+def row(name: str) -> Variant:
+    return next(found for found in ROWS if found.id == name)
+
+
+def prefix(image: Image) -> list[str]:
+    return [f"{found.keyword} {found.arguments}" for found in parse_dockerfile(image.dockerfile)]
+
+
+@pytest.mark.parametrize("variant", ROWS, ids=lambda variant: variant.id)
+def test_every_row_can_be_rendered_and_twice_gives_the_same(variant: Variant) -> None:
+    image = render_image(variant)
+    assert image == render_image(variant)
+    assert re.fullmatch(r"bench/[a-z0-9][a-z0-9._-]*:[0-9a-f]{12}", image.name)
+    assert image.name.endswith(image.digest[:12])
+
+
+@pytest.mark.parametrize("variant", ROWS, ids=lambda variant: variant.id)
+def test_an_image_runs_as_nobody_and_says_what_it_is(variant: Variant) -> None:
+    found = parse_dockerfile(render_image(variant).dockerfile)
+    assert [item.arguments for item in found if item.keyword == "USER"] == ["65534:65534"]
+    labels = next(item.arguments for item in found if item.keyword == "LABEL")
+    for key in ("framework", "version", "install", "blas", "device", "python"):
+        assert f'bench.{key}="{getattr(variant, key)}"' in labels
+    assert not {"ENV", "ARG", "ADD", "COPY"} & {item.keyword for item in found}
+
+
+@pytest.mark.parametrize("variant", ROWS, ids=lambda variant: variant.id)
+def test_nothing_of_this_place_is_in_an_image(variant: Variant) -> None:
+    image = render_image(variant)
+    for text in (image.dockerfile, *image.context.values()):
+        assert not re.search(r"https?://|file:|find-links /(?!run/wheels)|index-url", text)
+
+
+def test_rows_that_differ_only_at_run_time_share_an_image() -> None:
+    same = ["numpy-1.24.2-distro-openblas-cpu", "numpy-1.24.2-distro-openblas-coretype-haswell-cpu"]
+    assert len({render_image(row(name)).name for name in same}) == 1
+    same = ["pytorch-2.13.0-pip-mkl-cpu", "pytorch-2.13.0-pip-mkl-onednn-off-cpu"]
+    assert len({render_image(row(name)).name for name in same}) == 1
+
+
+def test_rows_on_one_provider_begin_with_the_same_layers() -> None:
+    numpy = prefix(render_image(row("numpy-1.24.2-distro-blis-cpu")))
+    torch = prefix(render_image(row("pytorch-1.13.1-distro-blis-onednn-off-cpu")))
+    shared = numpy.index(next(line for line in numpy if line.endswith("python3-numpy")))
+    assert numpy[: shared + 1] == torch[: shared + 1]
+
+
+def test_one_compiled_wheel_carries_three_providers() -> None:
+    images = [render_image(row(f"numpy-2.4.6-source-{blas}-cpu")) for blas in ("reference", "atlas", "blis")]
+    stages = [image.dockerfile.split("FROM python:3.11-slim-bookworm\n")[0] for image in images]
+    assert len(set(stages)) == 1 and "pip wheel" in stages[0]
+    for file in ("build.txt", "sdist.txt"):
+        assert len({image.context[file] for image in images}) == 1
+    assert len({image.name for image in images}) == 3
+
+
+def test_the_sdist_is_one_hashed_requirement_with_its_options() -> None:
+    image = render_image(row("numpy-2.4.6-source-mkl-cpu"))
+    assert image.context["sdist.txt"].startswith("numpy==2.4.6 \\\n    --hash=sha256:")
+    assert "--config-settings=setup-args=-Dmkl-threading=iomp" in image.context["sdist.txt"]
+    assert not re.search(r"^numpy==", image.context["build.txt"], re.MULTILINE)
+    assert "grep -F libmkl_intel_thread.so" in image.dockerfile
+
+
+def test_the_alternative_is_set_where_debian_does_not_choose_the_provider() -> None:
+    lines = prefix(render_image(row("numpy-1.24.2-distro-mkl-cpu")))
+    assert sum("update-alternatives --set" in line for line in lines) == 1
+    assert any("Components: main contrib non-free" in line for line in lines)
+    proof = next(line for line in lines if "readlink" in line)
+    assert "= /usr/lib/x86_64-linux-gnu/libmkl_rt.so" in proof and "blas/libblas.so.3" in proof
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Iterator[Path]:
+    shutil.copytree(paths.images_dir(), tmp_path / "images")
+    yield tmp_path / "images"
+
+
+PIP = "numpy-2.4.6-pip-openblas-cpu"
+
+
+def test_a_row_without_its_lock_says_what_to_type(images: Path) -> None:
+    changed = row(PIP).model_copy(update={"pip": ("numpy==2.4.6", "threadpoolctl==3.7.0")})
+    with pytest.raises(LockError, match="bench lock"):
+        render_image(changed, images)
+
+
+def test_the_name_of_an_image_changes_with_a_hash_in_its_lock(images: Path) -> None:
+    before = render_image(row(PIP), images)
+    lock = next((images / "locks").glob("numpy-2.4.6-pip-*.txt"))
+    lock.write_text(lock.read_text().replace("sha256:0", "sha256:1", 1))
+    assert render_image(row(PIP), images).name != before.name
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "numpy==2.4.6",
+        "numpy==2.4.6 --hash=md5:00",
+        "--index-url http://e",
+        "numpy @ http://e/x.whl",
+        "numpy==2.4.6 --hash=sha256:" + "0" * 64 + " --index-url=http://e",
+        "-r other.txt",
+    ],
+)
+def test_a_lock_holds_pins_with_hashes_and_nothing_else(images: Path, line: str) -> None:
+    lock = next((images / "locks").glob("numpy-2.4.6-pip-*.txt"))
+    lock.write_text(lock.read_text() + line + "\n")
+    with pytest.raises(LockError, match="not `name==version"):
+        render_image(row(PIP), images)
+
+
+@pytest.mark.parametrize("payload", ["1.0\nRUN x", "$(id)", "`id`", ";", "\\", "<<E", "# syntax=evil", "{{7*7}}"])
+def test_a_row_made_by_hand_is_refused_before_a_template_sees_it(payload: str) -> None:
+    with pytest.raises(SpecError, match="is not allowed"):
+        render_image(row("numpy-1.24.2-distro-atlas-cpu").model_copy(update={"apt": (payload,)}))
+
+
+def test_the_templates_insert_no_variable_that_is_not_there(images: Path) -> None:
+    from jinja2 import UndefinedError
+
+    template = images / "templates" / "distro.j2"
+    template.write_text(template.read_text() + "{{ row.nothing }}")
+    base = images / "templates" / "base.j2"
+    base.write_text(base.read_text().replace("{{ row.python }}", "{{ row.pyhton }}"))
+    with pytest.raises(UndefinedError):
+        render_image(row("numpy-1.24.2-distro-atlas-cpu"), images)

@@ -1,0 +1,90 @@
+"""Are the networks, suites and expected outputs what the host's nouns say?"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+
+import numpy as np
+import pytest
+
+from orchestrator.nouns.job import Expected
+from orchestrator.nouns.workload import Method, Network, Suite
+from tests.unit.workloads.networks import NETWORKS, ROOT, SEED, compute, read_network, thin, tiny_network
+from workloads import expected as oracle
+
+SUITES = sorted(path.stem for path in (ROOT / "workloads" / "suites").glob("*.toml"))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_is_a_noun_whose_nodes_read_only_what_stands_before_them(name: str) -> None:
+    network = Network.model_validate(read_network(name))
+    assert network.name == name
+    known = set(network.inputs)
+    for node in network.nodes:
+        assert set(node.inputs) <= known, node.name
+        known.add(node.name)
+    assert set(network.outputs) <= known
+    assert network.compared in network.outputs
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_a_suite_is_a_noun_that_names_networks_that_exist(name: str) -> None:
+    text = (ROOT / "workloads" / "suites" / f"{name}.toml").read_text()
+    suite = Suite.model_validate(tomllib.loads(text))
+    assert suite.name == name
+    for workload in suite.workloads:
+        assert workload.split("-")[0] in NETWORKS
+    assert suite.method.blocks >= 5
+
+
+def test_the_default_suite_has_the_defaults_of_the_method() -> None:
+    suite = Suite.model_validate(tomllib.loads((ROOT / "workloads" / "suites" / "default.toml").read_text()))
+    assert suite.method == Method()
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000, 1024, 1025, 2048 * 2048, 64 * 1000])
+def test_positions_are_distinct_sorted_and_spread_over_the_whole_tensor(size: int) -> None:
+    at = oracle.positions(size)
+    assert len(at) == len(set(at)) == min(size, 1024)
+    assert at == sorted(at)
+    assert at[0] >= 0
+    assert at[-1] < size
+    if size > 1024:
+        assert max(np.diff(at)) < 3 * size / 1024
+    if size == 2048 * 2048:
+        assert len({index % 2048 for index in at}) > 700
+        assert len({index // 2048 for index in at}) > 700
+
+
+def test_the_expected_product_is_that_of_the_whole_matrices() -> None:
+    network = read_network("gemm")
+    network["inputs"] = {"a": [60, 50], "b": [50, 70]}
+    wanted = Expected.model_validate(oracle.expected(network, 1, SEED)["product"])
+    whole = compute(network)["product"].ravel()
+    assert np.abs(whole[list(wanted.positions)] - wanted.values).max() < 1e-5 * wanted.spread
+
+
+def test_expected_outputs_are_nouns_for_every_output_and_the_compared_one_is_first() -> None:
+    wanted = oracle.expected(tiny_network(), 3, SEED)
+    assert list(wanted) == ["logits", "prob"]
+    for entry in wanted.values():
+        noun = Expected.model_validate(entry)
+        assert len(noun.positions) == 30
+        assert noun.tolerance == 1e-3
+        assert math.isfinite(noun.spread)
+        assert noun.spread > 0
+
+
+def test_every_sample_of_a_batch_gets_its_own_output() -> None:
+    network = thin(read_network("mobilenet_v1"), 8)
+    wanted = oracle.expected(network, 2, SEED)["logits"]
+    logits = compute(network, batch=2)["logits"]
+    assert np.abs(logits[0] - logits[1]).max() > 0.01
+    assert np.abs(logits.ravel()[wanted["positions"]] - wanted["values"]).max() < 1e-4 * wanted["spread"]
+
+
+def test_the_signal_neither_dies_nor_grows_through_the_depth() -> None:
+    for name, factor in (("vgg16", 16), ("mobilenet_v1", 8)):
+        logits = compute(thin(read_network(name), factor))["logits"]
+        assert 0.2 < logits.std() < 20, name

@@ -1,0 +1,107 @@
+"""Does the code inside the images run on Python 3.6 with the oldest numpy, and make the same bits there?"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.nouns.job import Reply
+from tests.unit.workloads.networks import ROOT, SEED, tiny_network
+from tests.unit.workloads.test_weights import GOLDEN
+from workloads import expected as oracle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
+
+BASE = "python:3.6-slim-bookworm"
+DOCKERFILE = """\
+FROM {base}
+RUN python -m venv /numpy-1.13 && /numpy-1.13/bin/pip install --no-cache-dir --only-binary :all: numpy==1.13.3
+RUN python -m venv /numpy-1.19 && /numpy-1.19/bin/pip install --no-cache-dir --only-binary :all: numpy==1.19.5
+"""
+DIGEST = """\
+import hashlib, json
+from workloads import weights
+network = json.load(open("/w/workloads/networks/mobilenet_v1.json"))
+made = weights.make_weights(network, {seed})
+whole = hashlib.sha256()
+for node in sorted(made):
+    for key in sorted(made[node]):
+        whole.update(made[node][key])
+whole.update(weights.make_inputs(network, 2, {seed})["image"])
+print(whole.hexdigest())
+"""
+
+
+def docker(*arguments: str, stdin: str = "") -> str:
+    done = subprocess.run(["docker", *arguments], input=stdin, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def image() -> Iterator[str]:
+    """A throw-away image with Python 3.6 and two old numpys."""
+    try:
+        docker("image", "inspect", BASE)
+    except (AssertionError, OSError):
+        pytest.skip(f"no Docker engine answers, or it has no {BASE}")
+    tag = f"bench-test-old-python:{uuid.uuid4().hex[:12]}"
+    docker("buildx", "build", "--load", "--quiet", "--tag", tag, "-", stdin=DOCKERFILE.format(base=BASE))
+    yield tag
+    docker("image", "rm", "--force", tag)
+
+
+def in_image(image: str, folder: Path, *arguments: str) -> str:
+    mounts = [f"{ROOT / 'workloads'}:/w/workloads:ro", f"{folder}:/io"]
+    options = [option for mount in mounts for option in ("--volume", mount)]
+    threads = ["--env", "OMP_NUM_THREADS=1", "--env", "OPENBLAS_NUM_THREADS=1", "--env", "PYTHONDONTWRITEBYTECODE=1"]
+    return docker(
+        "run", "--rm", "--init", "--network", "none", "--workdir", "/w", *options, *threads, image, *arguments
+    )
+
+
+@pytest.mark.parametrize("numpy", ["1.13", "1.19"])
+def test_the_weights_are_the_same_bits(image: str, tmp_path: Path, numpy: str) -> None:
+    assert in_image(image, tmp_path, f"/numpy-{numpy}/bin/python", "-c", DIGEST.format(seed=SEED)) == GOLDEN
+
+
+@pytest.mark.parametrize("numpy", ["1.13", "1.19"])
+@pytest.mark.parametrize("backend", ["numpy_blas", "reference"])
+def test_the_harness_answers(image: str, tmp_path: Path, numpy: str, backend: str) -> None:
+    network = tiny_network()
+    job = {
+        "backend": backend,
+        "network": network,
+        "batch": 2,
+        "mode": "infer",
+        "region": "compute",
+        "execution": "default",
+        "dtype": "float32",
+        "seed": SEED,
+        "threads": 1,
+        "onednn": "absent",
+        "warmup": 1,
+        "min_time_s": 0.02,
+        "min_count": 3,
+        "max_time_s": 5.0,
+        "expected": oracle.expected(network, 2, SEED),
+    }
+    (tmp_path / "job.json").write_text(json.dumps(job))
+    python = f"/numpy-{numpy}/bin/python"
+    in_image(image, tmp_path, python, "-m", "workloads", "/io/job.json", "/io/reply.json")
+    reply = Reply.model_validate_json((tmp_path / "reply.json").read_text(), strict=True)
+    assert (reply.status, reply.reason) == ("ok", "")
+    assert reply.evidence is not None
+    assert reply.evidence.python.startswith("3.6.")
+    assert reply.evidence.numpy.startswith(numpy)
+    (blas,) = [library for library in reply.evidence.libraries if library.kind == "blas"]
+    assert (blas.name, blas.owner) == ("openblas", "numpy")
+    assert blas.version is not None
