@@ -11,7 +11,7 @@ import pytest
 UNIT = Path(__file__).parent / "unit"
 
 
-class Unreachable(AssertionError):
+class UnreachableError(AssertionError):
     """A unit test tried to speak to something outside its process."""
 
 
@@ -22,7 +22,7 @@ def _unit_tests_reach_nothing(request: pytest.FixtureRequest, monkeypatch: pytes
         return
 
     def refuse(_self: socket.socket, address: Any) -> NoReturn:
-        raise Unreachable(f"a unit test connects to {address!r}")
+        raise UnreachableError(f"a unit test connects to {address!r}")
 
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
     monkeypatch.delenv("DOCKER_CONTEXT", raising=False)

@@ -83,7 +83,7 @@ def _resolve(variant: Variant, requirements: tuple[str, ...], *, sdist: str, sit
         argv += ["--index-strategy", "unsafe-best-match"]
         argv += ["--no-config", "--only-binary", ":all:", *(["--no-binary", sdist] if sdist else [])]
         argv += ["--default-index", site.index_url] if site.index_url else []
-        for url in site.extra_index_urls:
+        for url in site.reachable_indexes:
             argv += ["--index", url]
         for wheels in site.wheel_folders:
             argv += ["--find-links", str(wheels)]

@@ -28,10 +28,14 @@ class Site(Noun):
     """For one image; one that takes longer is stopped and reported as failed."""
 
     @property
+    def reachable_indexes(self) -> tuple[str, ...]:
+        """The extra indexes that a build can ask too: a folder of this machine is no address inside one."""
+        return tuple(url for url in self.extra_index_urls if not url.startswith("file:"))
+
+    @property
     def pip_configuration(self) -> str:
         """The text of a pip.conf that names the indexes; empty where the site names none."""
-        lines = [f"index-url = {self.index_url}"] if self.index_url and not self.index_url.startswith("file:") else []
-        # A folder of this machine is no address inside a build.
-        if extra := [url for url in self.extra_index_urls if not url.startswith("file:")]:
-            lines.append("extra-index-url = " + " ".join(extra))
+        lines = [f"index-url = {self.index_url}"] if self.index_url else []
+        if self.reachable_indexes:
+            lines.append("extra-index-url = " + " ".join(self.reachable_indexes))
         return "\n".join(["[global]", *lines, ""]) if lines else ""

@@ -53,7 +53,7 @@ def show_todo(todo: Todo) -> None:
     say(f"engine: {todo.chosen.answer}")
     say(
         f"{len(plan.cells)} cells, {plan.method.blocks} blocks: {len(todo.trials)} trials to run, "
-        f"{todo.done} in the store already ({todo.store.path})"
+        f"{todo.done} in the store already ({todo.store.root})"
     )
     if plan.skipped:
         say(f"skipped: {len(plan.skipped)} combinations; `bench variants` and --dry-run say why")
@@ -62,9 +62,9 @@ def show_todo(todo: Todo) -> None:
 def show_done(todo: Todo, *, as_json: bool) -> None:
     """What to type next."""
     if as_json:
-        write_json({"store": str(todo.store.path), "ran": len(todo.trials), "already_there": todo.done})
+        write_json({"store": str(todo.store.root), "ran": len(todo.trials), "already_there": todo.done})
         return
-    say(f"done. bench results --store {todo.store.path}; bench compare --by blas --store {todo.store.path}")
+    say(f"done. bench results --store {todo.store.root}; bench compare --by blas --store {todo.store.root}")
 
 
 def show_findings(findings: Sequence[Finding], *, as_json: bool) -> None:

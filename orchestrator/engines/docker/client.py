@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_S = 2
 CALL_TIMEOUT_S = 60
 """For every call but the wait for a container's end: a phase that takes longer has lost its engine."""
+DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
 OLDEST = (23, 0)
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -33,10 +35,11 @@ def open_client(host: str | None = None) -> APIClient:
     _refuse_plain_tcp(address)
     environment = {**os.environ, **({"DOCKER_HOST": address} if address else {})}
     try:
+        _knock(address or DEFAULT_ADDRESS)
         options = kwargs_from_env(environment=environment)
         client = APIClient(version="auto", timeout=CONNECT_TIMEOUT_S, **options)
     except (DockerException, OSError, ValueError) as error:
-        where = address or "the default socket"
+        where = address or DEFAULT_ADDRESS
         reason = " ".join(str(error).split())[:200]
         raise NoEngineError(
             f"no container engine answers at {where}: {reason}; start one, set DOCKER_HOST, or use --engine local"
@@ -69,6 +72,17 @@ def _context_host() -> str | None:
         if context is not None and context.name != "default":
             return str(context.Host) or None
     return None
+
+
+def _knock(address: str) -> None:
+    """Connect and hang up: the SDK retries, and leaves its socket open where nobody listens. Raises OSError."""
+    parts = urlsplit(address)
+    if parts.scheme == "unix":
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(CONNECT_TIMEOUT_S)
+            connection.connect(parts.path)
+    elif parts.scheme in {"tcp", "http", "https"} and parts.hostname and parts.port:
+        socket.create_connection((parts.hostname, parts.port), timeout=CONNECT_TIMEOUT_S).close()
 
 
 def _refuse_plain_tcp(address: str | None) -> None:

@@ -20,9 +20,10 @@ from orchestrator.store.publish import publish_record, remove_leftovers
 from orchestrator.store.reading import read_records, verify_store
 from tests.makers import record, reply
 
-# The system calls of one publication in their order; the crash comes before or after each of them.
 # From 3.12 on, Python warns where a process with threads forks; the children here only publish and die.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+
+# The system calls of one publication in their order; the crash comes before or after each of them.
 CALLS = ("open", "write", "fsync", "link", "unlink", "fsync")
 
 
