@@ -11,8 +11,8 @@ import pytest
 UNIT = Path(__file__).parent / "unit"
 
 
-class UnreachableError(AssertionError):
-    """A unit test tried to speak to something outside its process."""
+class UnreachableError(ConnectionRefusedError):
+    """A unit test tried to speak to something outside its process: as if nobody listened there."""
 
 
 @pytest.fixture(autouse=True)

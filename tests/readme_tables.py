@@ -30,7 +30,9 @@ def exit_codes() -> str:
     """One line per error class; 0 is success."""
     classes = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, errors.BenchError)]
     rows = [[str(each.exit_code), (each.__doc__ or "").strip().splitlines()[0]] for each in classes]
-    return table(["exit code", "meaning"], [["0", "It did what was asked."], *sorted(rows, key=lambda row: int(row[0]))])
+    return table(
+        ["exit code", "meaning"], [["0", "It did what was asked."], *sorted(rows, key=lambda row: int(row[0]))]
+    )
 
 
 def statuses() -> str:

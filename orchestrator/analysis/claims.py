@@ -95,6 +95,9 @@ def check_version(record: Record, evidence: Evidence) -> Checked:
     claimed, found = record.variant.version, evidence.framework_version
     if _same_version(claimed, found):
         return [], []
+    # Debian's torch 1.13.1 says that it is 1.13.0a0: the package manager's word is proof as well, and the flag tells.
+    if evidence.package and _same_version(claimed, evidence.package.partition(" ")[2]):
+        return [], [Finding("version-by-package", f"it says {found} of itself; it came in {evidence.package}")]
     return [Finding("claim:version", f"label says {claimed}, it ran {found}")], []
 
 

@@ -27,7 +27,9 @@ def matrix(
     blas: BlasOption = "all",
     install: InstallOption = "all",
     pattern: VariantsOption = "*",
-    suite: Annotated[str, typer.Option("--suite", help="Name of a suite. Default: `default`.", show_default=False)] = "",
+    suite: Annotated[
+        str, typer.Option("--suite", help="Name of a suite. Default: `default`.", show_default=False)
+    ] = "",
     workloads: Annotated[
         str, typer.Option("--workloads", help="Identifiers or globs, instead of a suite's.", metavar="GLOB")
     ] = "",

@@ -99,6 +99,9 @@ class Evidence(Noun):
     numpy: str
     framework: str
     framework_version: str
+    """What the framework says of itself."""
+    package: str | None = None
+    """Name and version of the distribution's package that the framework came in; null where it came in none."""
     build: str
     """The framework's own build string, at most 4000 characters."""
     device: str

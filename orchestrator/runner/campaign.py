@@ -122,7 +122,9 @@ def find_todo(request: Request, store: Path | None, *, announce: Callable[[str],
     plan = plan_request(request, chosen.engine.refuse)
     if not plan.cells:
         reasons = "; ".join(dict.fromkeys(f"{name}: {reason}" for name, reason in plan.skipped[:3]))
-        raise NoEngineError(f"{chosen.answer}: it can run nothing of what was asked for ({reasons or 'nothing chosen'})")
+        raise NoEngineError(
+            f"{chosen.answer}: it can run nothing of what was asked for ({reasons or 'nothing chosen'})"
+        )
     images = {variant.id: render_image(variant) for variant in plan.variants}
     setup = make_setup(plan, engine=chosen.engine.name, images=images, networks=read_networks())
     opened = open_store(find_store(store), create=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.store.facts import COLUMNS
 from orchestrator.store.index import read_index
@@ -22,8 +22,9 @@ def load_frame(store: Store) -> tuple[pd.DataFrame, list[Problem]]:
     import pandas as pd
 
     table, problems = read_index(store)
-    columns = {name: _series(table.column(name).to_pylist(), dtype) for name, dtype in COLUMNS.items()}
-    return pd.DataFrame(columns), problems
+    arrow = {str(table.schema.field(name).type): _dtype(dtype) for name, dtype in COLUMNS.items()}
+    made = table.select(list(COLUMNS)).to_pandas(types_mapper=lambda kind: arrow.get(str(kind)), ignore_metadata=True)
+    return pd.DataFrame(made), problems
 
 
 def inspect_frame(frame: pd.DataFrame) -> list[str]:
@@ -40,7 +41,8 @@ def inspect_frame(frame: pd.DataFrame) -> list[str]:
     return found
 
 
-def _series(values: list[object], dtype: str) -> pd.Series:
+def _dtype(name: str) -> Any:
     import pandas as pd
 
-    return pd.Series(values, dtype=dtype)
+    # Arrow's own conversion to datetime64 keeps the unit and the zone; None leaves it to that.
+    return None if name.startswith("datetime64") else pd.api.types.pandas_dtype(name)

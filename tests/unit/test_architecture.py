@@ -31,7 +31,14 @@ FLOORS = {
 }
 # Rooms of one floor that may not see each other would only be one more rule; a room may see its own floor's neighbours
 # nowhere but where this table says so.
-NEIGHBOURS = {("screen", "report"), ("engines", "host"), ("engines", "builder"), ("builder", "host"), ("runner", "analysis")}
+NEIGHBOURS = {
+    ("render", "catalog"),
+    ("screen", "report"),
+    ("engines", "host"),
+    ("engines", "builder"),
+    ("builder", "host"),
+    ("runner", "analysis"),
+}
 
 HEAVY = {
     "docker": {"engines", "builder"},
@@ -118,7 +125,9 @@ def test_nothing_is_evaluated_pickled_or_run_through_a_shell(path: Path) -> None
         if not isinstance(node, ast.Call):
             continue
         called = ast.unparse(node.func)
-        assert called not in {"eval", "exec", "os.system", "os.popen", "pickle.load", "pickle.loads", "yaml.load"}, called
+        assert called not in {"eval", "exec", "os.system", "os.popen", "pickle.load", "pickle.loads", "yaml.load"}, (
+            called
+        )
         for keyword in node.keywords:
             if keyword.arg == "shell":
                 assert isinstance(keyword.value, ast.Constant) and keyword.value.value is False, called
@@ -140,7 +149,9 @@ def test_only_the_command_line_ends_the_process_and_only_screen_and_cli_print(pa
 def test_every_error_has_an_exit_code_of_its_own() -> None:
     from orchestrator import errors
 
-    classes = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, errors.BenchError)]
+    classes = [
+        value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, errors.BenchError)
+    ]
     codes = [each.exit_code for each in classes]
     assert len(set(codes)) == len(codes)
     assert all(0 < code < 256 for code in codes)

@@ -30,6 +30,7 @@ class Backend(object):
     """
 
     name = ""
+    module = None  # what is imported, where it is not called as the framework is
     modes = ("default",)
 
     def __init__(self, threads, execution, onednn):

@@ -1,8 +1,8 @@
 """How does JAX run a network? One jitted function of its weights and inputs, in NHWC."""
+# ruff: noqa: N802, ARG002  (methods are called after ONNX's operators, and all take a node and its weights)
 
 import os
 import re
-from collections import Counter
 
 from workloads.backends import base
 from workloads.backends.base import Unsupported
@@ -12,14 +12,16 @@ FROM_NCHW = (0, 3, 1, 2)
 
 
 class Backend(base.Backend):
-    """Weights are arguments: closed over, XLA would take 138 million constants through its passes at every compilation."""
+    """Weights are arguments: closed over, 138 million constants would go through XLA's passes at every compilation."""
 
     name = "jax"
 
     def configure(self):
         # XLA's CPU client reads the size of its pool from here, once, when it is made; otherwise it takes the affinity.
         os.environ["PJRT_NPROC"] = str(self.threads)
-        import jax  # noqa: PLC0415  (after the variable is set)
+        if self.threads == 1:  # otherwise the calling thread and the pool's only one take turns: two busy threads
+            os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_cpu_multi_thread_eigen=false"
+        import jax  # noqa: PLC0415  (after the variables are set)
 
         jax.config.update("jax_platforms", "cpu")
         jax.config.update("jax_default_matmul_precision", "highest")
@@ -67,31 +69,27 @@ class Backend(base.Backend):
         return {"tf_XLAEigen": names.count("tf_XLAEigen")}
 
     def precision(self):
-        asked = set(re.findall(r"operand_precision=\{(\w+),(\w+)\}", self._compiled()))
         types = set(re.findall(r" = \(?(f16|bf16|f32|f64|s8)\[", self._compiled()))
-        exact = types == {"f32"} and asked <= {("highest", "highest")}
-        return "float32" if exact else "{0}, {1}".format(sorted(types), sorted(asked))
+        return "float32" if types == {"f32"} else ", ".join(sorted(types))
 
     def static_libraries(self):
-        how = "XLA's optimised HLO: {0}".format(self._kinds())
-        return [{"kind": "blas", "name": "eigen", "version": None, "how": how}]
+        """Eigen's pool has named XLA's threads; which products YNNPACK took is in the optimised HLO."""
+        inside, outside = products(self._compiled())
+        how = "{0} products and convolutions in XLA's optimised HLO, {1} of them in YNNPACK's fusions"
+        how = how.format(inside + outside, inside)
+        names = ["eigen"] + ["ynnpack"] * bool(inside)
+        return [{"kind": "blas", "name": name, "version": None, "how": how} for name in names]
 
     def onednn_state(self):
         calls = len(re.findall(r"__onednn\$", self._compiled()))
-        reason = "{0} __onednn$ calls in XLA's optimised HLO: {1}".format(calls, self._kinds())
-        return ("on" if calls else "off", None, reason)
+        reason = "{0} __onednn$ calls beside {1} products and convolutions in XLA's optimised HLO"
+        return ("on" if calls else "off", None, reason.format(calls, sum(products(self._compiled()))))
 
     def _compiled(self):
-        """XLA's optimised HLO of the function, as text; compiled once more, because a jitted function does not show it."""
+        """XLA's optimised HLO of the function, as text; lowered once more, as a jitted function does not show it."""
         if not hasattr(self, "hlo"):
             self.hlo = self.function.lower(self.weights, self.tensors).compile().as_text()
         return self.hlo
-
-    def _kinds(self):
-        """`convolution 27, dot 1, __ynn_fusion 15`: what computes."""
-        found = re.findall(r'"kind":"(\w+)"| (convolution|dot)\(|custom_call_target="([^"]+)"', self._compiled())
-        counts = Counter("".join(names) for names in found)
-        return ", ".join("{0} {1}".format(name, count) for name, count in sorted(counts.items()))
 
     # -- ONNX's operators ------------------------------------------------------------------------------------------
 
@@ -101,7 +99,7 @@ class Backend(base.Backend):
         self.weights[name] = array
         return lambda: self.traced[name]
 
-    def Conv(self, node, weights):  # noqa: N802  (ONNX's name)
+    def Conv(self, node, weights):
         lax = self.jax.lax
         kernel = self._weight(node, "W", weights["W"].transpose(2, 3, 1, 0))
         bias = self._weight(node, "B", weights["B"]) if "B" in weights else None
@@ -122,29 +120,29 @@ class Backend(base.Backend):
 
         return conv
 
-    def BatchNormalization(self, node, weights):  # noqa: N802
+    def BatchNormalization(self, node, weights):
         scale, shift, mean, var = [self._weight(node, key, weights[key]) for key in ("scale", "B", "mean", "var")]
         epsilon = node.attrs.get("epsilon", 1e-5)
         return lambda x: (x - mean()) * (self.jax.lax.rsqrt(var() + epsilon) * scale()) + shift()
 
-    def Relu(self, node, weights):  # noqa: N802
+    def Relu(self, node, weights):
         return self.jax.nn.relu
 
-    def MaxPool(self, node, weights):  # noqa: N802
+    def MaxPool(self, node, weights):
         window = pool_window(node)
         return lambda x: self.jax.lax.reduce_window(x, -float("inf"), self.jax.lax.max, *window)
 
-    def AveragePool(self, node, weights):  # noqa: N802
+    def AveragePool(self, node, weights):
         window = pool_window(node)
         if any(node.attrs.get("pads", [])) and not node.attrs.get("count_include_pad", 0):
             raise Unsupported("{0}: pads that do not count".format(node.name))
         kh, kw = node.attrs["kernel_shape"]
         return lambda x: self.jax.lax.reduce_window(x, 0.0, self.jax.lax.add, *window) / (kh * kw)
 
-    def GlobalAveragePool(self, node, weights):  # noqa: N802
+    def GlobalAveragePool(self, node, weights):
         return lambda x: x.mean(axis=(1, 2), keepdims=True)
 
-    def Flatten(self, node, weights):  # noqa: N802
+    def Flatten(self, node, weights):
         if node.attrs.get("axis", 1) != 1:
             raise Unsupported("{0}: Flatten with axis {1}".format(node.name, node.attrs["axis"]))
 
@@ -155,7 +153,7 @@ class Backend(base.Backend):
 
         return flatten
 
-    def Gemm(self, node, weights):  # noqa: N802
+    def Gemm(self, node, weights):
         if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
             raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
         b = self._weight(node, "B", weights["B"].T if node.attrs.get("transB", 0) else weights["B"])
@@ -164,13 +162,13 @@ class Backend(base.Backend):
         c = self._weight(node, "C", weights["C"])
         return lambda x: self.jax.numpy.dot(x, b()) + c()
 
-    def MatMul(self, node, weights):  # noqa: N802
+    def MatMul(self, node, weights):
         return self.jax.numpy.matmul
 
-    def Add(self, node, weights):  # noqa: N802
+    def Add(self, node, weights):
         return self.jax.numpy.add
 
-    def Softmax(self, node, weights):  # noqa: N802
+    def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)
         return lambda x: self.jax.nn.softmax(x, FROM_NCHW[axis] if x.ndim == 4 else axis)
 
@@ -182,3 +180,12 @@ def pool_window(node):
     kernel, strides = node.attrs["kernel_shape"], node.attrs.get("strides", [1, 1])
     top, left, bottom, right = node.attrs.get("pads", [0, 0, 0, 0])
     return (1, *kernel, 1), (1, *strides, 1), ((0, 0), (top, bottom), (left, right), (0, 0))
+
+
+def products(hlo):
+    """(inside, outside) YNNPACK's fusions: how many `dot` and `convolution` the text of an HLO module has."""
+    fused = set(re.findall(r"calls=(%[\w.-]+)[^\n]*__ynn_fusion", hlo))
+    counts = {True: 0, False: 0}
+    for name, body in re.findall(r"^(?:ENTRY )?(%[\w.-]+) \([^\n]*\{\n(.*?)^\}", hlo, re.MULTILINE | re.DOTALL):
+        counts[name in fused] += len(re.findall(r" (?:dot|convolution)\(", body))
+    return counts[True], counts[False]

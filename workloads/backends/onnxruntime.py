@@ -40,7 +40,7 @@ class Backend(base.Backend):
             [external(name, array.shape) for name, array in self.values.items()],
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
-        # Handed over beside the model: VGG-16's 553 MB are not written into a protocol buffer and parsed out of it again.
+        # Handed over beside the model: VGG-16's 553 MB are not written into a protocol buffer and parsed again.
         names = list(self.values)
         arrays = [onnxruntime.OrtValue.ortvalue_from_numpy(self.values[name]) for name in names]
         self.options.add_external_initializers(names, arrays)
@@ -57,7 +57,9 @@ class Backend(base.Backend):
             self.binding.bind_output(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
 
     def load(self, arrays):
-        self.arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}  # the binding keeps no reference
+        self.arrays = {
+            name: np.ascontiguousarray(array) for name, array in arrays.items()
+        }  # the binding keeps no reference
         for name, array in self.arrays.items():
             self.binding.bind_input(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
 

@@ -1,4 +1,5 @@
 """How does OpenVINO run a network? A graph of its own operators, compiled for its CPU plug-in in float32."""
+# ruff: noqa: N802, ARG002  (methods are called after ONNX's operators, and all take a node and its weights)
 
 import re
 from collections import Counter
@@ -10,12 +11,12 @@ from openvino import opset13 as ops
 from workloads.backends import base
 from workloads.backends.base import Unsupported
 
-MATHEMATICAL = ("Convolution", "GroupConvolution", "FullyConnected", "MatMul", "Pooling")
-"""Layer types of the compiled graph whose precision decides what the arithmetic was; the others only move data."""
+PRODUCTS = ("Convolution", "GroupConvolution", "FullyConnected", "MatMul")
+"""Layer types of the compiled graph whose kernels decide what the arithmetic was and whose library did it."""
 
 
 class Backend(base.Backend):
-    """One stream, one request. OpenVINO takes bfloat16 by itself on a CPU that has it: the precision is pinned and read back."""
+    """One stream, one request, float32: left alone, OpenVINO takes bfloat16 on a CPU that has it."""
 
     name = "openvino"
 
@@ -39,7 +40,9 @@ class Backend(base.Backend):
         self.positions = {name: i for i, name in enumerate(inputs)}
 
     def load(self, arrays):
-        self.arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}  # a Tensor keeps no reference
+        self.arrays = {
+            name: np.ascontiguousarray(array) for name, array in arrays.items()
+        }  # a Tensor keeps no reference
         for name, array in self.arrays.items():
             self.request.set_input_tensor(self.positions[name], openvino.Tensor(array, shared_memory=True))
 
@@ -56,7 +59,13 @@ class Backend(base.Backend):
 
     def build_string(self):
         plugin = self.core.get_versions("CPU")["CPU"]
-        read = ("INFERENCE_PRECISION_HINT", "EXECUTION_MODE_HINT", "PERFORMANCE_HINT", "NUM_STREAMS", "ENABLE_CPU_PINNING")
+        read = (
+            "INFERENCE_PRECISION_HINT",
+            "EXECUTION_MODE_HINT",
+            "PERFORMANCE_HINT",
+            "NUM_STREAMS",
+            "ENABLE_CPU_PINNING",
+        )
         settings = ", ".join("{0}={1}".format(name, self.compiled.get_property(name)) for name in read)
         return "{0} {1}; {2}; layers: {3}".format(plugin.description, plugin.build_number, settings, self._primitives())
 
@@ -71,21 +80,21 @@ class Backend(base.Backend):
         return min(found, key=order.index) if found else None
 
     def precision(self):
-        computing = [layer for layer in self._layers() if layer["layerType"] in MATHEMATICAL]
-        used = sorted({layer["runtimePrecision"] for layer in computing})
+        used = sorted({layer["runtimePrecision"] for layer in self._products()})
+        used = used or [self.compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()]
         return ", ".join("float32" if name == "f32" else name for name in used)
 
     def static_libraries(self):
         how = "kernels of the compiled graph: {0}".format(self._primitives())
-        names = ["onednn", "mlas"] if "mlas" in how else ["onednn"]
+        names = sorted({library(layer) for layer in self._products()})
         made = [{"kind": "blas", "name": name, "version": None, "how": how} for name in names]
         return made + [{"kind": "onednn", "name": "onednn", "version": None, "how": how}]
 
     def onednn_state(self):
-        kernels = [layer["primitiveType"] for layer in self._layers()]
-        count = sum(1 for name in kernels if name.startswith(("brg", "jit", "gemm", "ref", "simple")) and "mlas" not in name)
-        reason = "kernels of the compiled graph: {0}".format(self._primitives())
-        return ("on" if count else "off", None, reason)
+        libraries = Counter(library(layer) for layer in self._products())
+        reason = "{0} of {1} products and convolutions in oneDNN: {2}"
+        reason = reason.format(libraries["onednn"], sum(libraries.values()), self._primitives())
+        return ("on" if libraries["onednn"] else "off", None, reason)
 
     def _layers(self):
         """[{"layerType", "primitiveType", "runtimePrecision"}] of the graph that the plug-in executes."""
@@ -93,17 +102,18 @@ class Backend(base.Backend):
         graph = self.compiled.get_runtime_model().get_ordered_ops()
         return [{key: str(op.rt_info[key].value) if key in op.rt_info else "" for key in keys} for op in graph]
 
+    def _products(self):
+        return [layer for layer in self._layers() if layer["layerType"] in PRODUCTS]
+
     def _primitives(self):
-        counts = Counter(
-            "{0} {1}".format(layer["layerType"], layer["primitiveType"])
-            for layer in self._layers()
-            if layer["layerType"] not in ("Input", "Output", "Constant")
-        )
+        """`Convolution brgconv_avx512_f32 x13, ...`, without the layers that only rename or hold data."""
+        names = ["{layerType} {primitiveType}".format(**layer) for layer in self._layers()]
+        counts = Counter(name for name in names if " unknown" not in name and not name.endswith(" "))
         return ", ".join("{0} x{1}".format(name, count) for name, count in sorted(counts.items()))
 
     # -- ONNX's operators ------------------------------------------------------------------------------------------
 
-    def Conv(self, node, weights):  # noqa: N802  (ONNX's name)
+    def Conv(self, node, weights):
         w = weights["W"]
         group = node.attrs.get("group", 1)
         strides, dilations = node.attrs.get("strides", [1, 1]), node.attrs.get("dilations", [1, 1])
@@ -120,51 +130,56 @@ class Backend(base.Backend):
 
         return conv
 
-    def BatchNormalization(self, node, weights):  # noqa: N802
+    def BatchNormalization(self, node, weights):
         args = [constant(weights[key]) for key in ("scale", "B", "mean", "var")]
         return lambda x: ops.batch_norm_inference(x, *args, node.attrs.get("epsilon", 1e-5))
 
-    def Relu(self, node, weights):  # noqa: N802
+    def Relu(self, node, weights):
         return ops.relu
 
-    def MaxPool(self, node, weights):  # noqa: N802
+    def MaxPool(self, node, weights):
         kernel, strides, pads = pool_geometry(node)
         return lambda x: ops.max_pool(x, strides, [1, 1], pads[:2], pads[2:], kernel).output(0)
 
-    def AveragePool(self, node, weights):  # noqa: N802
+    def AveragePool(self, node, weights):
         kernel, strides, pads = pool_geometry(node)
         exclude = not node.attrs.get("count_include_pad", 0)
         return lambda x: ops.avg_pool(x, strides, pads[:2], pads[2:], kernel, exclude)
 
-    def GlobalAveragePool(self, node, weights):  # noqa: N802
+    def GlobalAveragePool(self, node, weights):
         return lambda x: ops.reduce_mean(x, constant(np.array([2, 3])), keep_dims=True)
 
-    def Flatten(self, node, weights):  # noqa: N802
+    def Flatten(self, node, weights):
         if node.attrs.get("axis", 1) != 1:
             raise Unsupported("{0}: Flatten with axis {1}".format(node.name, node.attrs["axis"]))
         return lambda x: ops.reshape(x, constant(np.array([0, -1])), special_zero=True)  # 0: the batch as it is
 
-    def Gemm(self, node, weights):  # noqa: N802
+    def Gemm(self, node, weights):
         if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
             raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
         b, transposed = constant(weights["B"]), bool(node.attrs.get("transB", 0))
         if "C" not in weights:
-            return lambda x: ops.matmul(x, b, False, transposed)
+            return lambda x: ops.matmul(x, b, transpose_a=False, transpose_b=transposed)
         c = constant(weights["C"])
-        return lambda x: ops.add(ops.matmul(x, b, False, transposed), c)
+        return lambda x: ops.add(ops.matmul(x, b, transpose_a=False, transpose_b=transposed), c)
 
-    def MatMul(self, node, weights):  # noqa: N802
-        return lambda a, b: ops.matmul(a, b, False, False)
+    def MatMul(self, node, weights):
+        return lambda a, b: ops.matmul(a, b, transpose_a=False, transpose_b=False)
 
-    def Add(self, node, weights):  # noqa: N802
+    def Add(self, node, weights):
         return ops.add
 
-    def Softmax(self, node, weights):  # noqa: N802
+    def Softmax(self, node, weights):
         return lambda x: ops.softmax(x, node.attrs.get("axis", -1))
 
 
+def library(layer):
+    """Whose kernel a product or convolution runs in: the plug-in carries oneDNN and MLAS."""
+    return "mlas" if "mlas" in layer["primitiveType"] else "onednn"
+
+
 def constant(array):
-    """A constant over the array's own memory: OpenVINO repacks weights when it compiles, a first copy would be for nothing."""
+    """A constant over the array's own memory: compiling repacks the weights, a copy before that is for nothing."""
     return ops.constant(array, shared_memory=True)
 
 

@@ -17,6 +17,7 @@ class Backend(base.Backend):
     """Eager mode: `default` keeps images as NCHW, `channels_last` stores them as NHWC, as its documentation advises."""
 
     name = "pytorch"
+    module = "torch"
     modes = ("default", "channels_last")
 
     def configure(self):
@@ -75,7 +76,9 @@ class Backend(base.Backend):
         return "ATen " + found.group(1) if found else None
 
     def precision(self):
-        return "float32, matmul {0}".format(torch.get_float32_matmul_precision())
+        # "high" and "medium" let a product be computed in TF32 or bfloat16.
+        allowed = torch.get_float32_matmul_precision()
+        return "float32" if allowed == "highest" else "float32, products {0}".format(allowed)
 
     def onednn_state(self):
         if not torch.backends.mkldnn.is_available():

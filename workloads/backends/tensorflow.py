@@ -1,27 +1,21 @@
-"""How does TensorFlow run a network? One `tf.function` over variables in NHWC, the layout its CPU kernels are written for."""
-
-import os
-import re
-from collections import Counter
+"""How does TensorFlow run a network? One `tf.function` over variables, in NHWC, which its CPU kernels want."""
+# ruff: noqa: N802, ARG002  (methods are called after ONNX's operators, and all take a node and its weights)
 
 import numpy as np
 import tensorflow as tf
 
-from workloads.backends import base
+from workloads.backends import base, tensorflow_evidence
 from workloads.backends.base import Unsupported
 
 FROM_NCHW = (0, 3, 1, 2)
 """Where an axis of NCHW lies in NHWC."""
-
-COMPUTING = ("Conv2D", "_FusedConv2D", "DepthwiseConv2dNative", "_FusedDepthwiseConv2dNative", "MatMul", "_FusedMatMul")
-"""Operators of a graph that oneDNN's rewriting would have replaced."""
 
 
 def conv_padding(node):
     """ONNX's pads as the `padding` of a convolution: a word where one says the same, otherwise pairs."""
     kernel, pads = node.attrs["kernel_shape"], list(node.attrs.get("pads", [0, 0, 0, 0]))
     before = [(k - 1) // 2 for k in kernel]
-    same = before + [k - 1 - b for k, b in zip(kernel, before)]
+    same = before + [k - 1 - b for k, b in zip(kernel, before)]  # noqa: B905  (Python 3.10 has `strict`)
     if node.attrs.get("strides", [1, 1]) == node.attrs.get("dilations", [1, 1]) == [1, 1] and pads == same:
         return "SAME"  # at a larger stride SAME pads [0, 0, 1, 1] where symmetric pads say [1, 1, 1, 1]
     return pairs(pads)
@@ -64,25 +58,8 @@ def depthwise(node, w):
     return lambda x: tf.nn.depthwise_conv2d(tf.pad(x, padding), kernel, strides, "VALID", dilations=dilations)
 
 
-def header_version(pattern, path):
-    """`3.4.90` of the `#define`s in a header that the wheel carries, or None."""
-    try:
-        with open(os.path.join(tf.sysconfig.get_include(), path), encoding="utf-8") as file:
-            return ".".join(re.findall(r"#define {0} (\d+)".format(pattern), file.read())) or None
-    except OSError:
-        return None
-
-
-def eager_state():
-    """The switch that TensorFlow reads TF_ENABLE_ONEDNN_OPTS into; eager mode has no graph to look at."""
-    from tensorflow.python.util import _pywrap_util_port  # no public name has it
-
-    state = "on" if _pywrap_util_port.IsMklEnabled() else "off"
-    return state, "IsMklEnabled() of the running process; eager mode has no graph to look at"
-
-
 class Backend(base.Backend):
-    """`default` is the graph that `tf.function` makes, `eager` one kernel after the other, `xla` compiled as a whole."""
+    """`default` is the graph that `tf.function` makes, `eager` one kernel after another, `xla` the whole compiled."""
 
     name = "tensorflow"
     modes = ("default", "eager", "xla")
@@ -96,7 +73,7 @@ class Backend(base.Backend):
         made = self.operators(nodes, weights)
 
         def network(*tensors):
-            return self.walk(made, dict(zip(inputs, tensors)), outputs)
+            return self.walk(made, dict(zip(inputs, tensors)), outputs)  # noqa: B905  (Python 3.10 has `strict`)
 
         self.network = network
         self.signature = [tf.TensorSpec(nhwc(shape), tf.float32, name) for name, shape in inputs.items()]
@@ -128,7 +105,9 @@ class Backend(base.Backend):
     def build_string(self):
         flags = " ".join(tf.sysconfig.get_compile_flags()[1:] + tf.sysconfig.get_link_flags()[1:])
         built = dict(tf.sysconfig.get_build_info())
-        return "git {0}, compiler {1}, {2}, {3}".format(tf.version.GIT_VERSION, tf.version.COMPILER_VERSION, built, flags)
+        return "git {0}, compiler {1}, {2}, {3}".format(
+            tf.version.GIT_VERSION, tf.version.COMPILER_VERSION, built, flags
+        )
 
     def pools(self):
         return {
@@ -137,52 +116,15 @@ class Backend(base.Backend):
         }
 
     def static_libraries(self):
-        how = "its headers are in the wheel's include folder; no shared library carries it"
-        found = [("blas", "eigen", header_version("EIGEN_(?:WORLD|MAJOR|MINOR)_VERSION", "Eigen/src/Core/util/Macros.h"))]
-        onednn = self._onednn_version()
-        if onednn:
-            found.append(("onednn", "onednn", onednn))
-        return [{"kind": kind, "name": name, "version": version, "how": how} for kind, name, version in found]
-
-    @staticmethod
-    def _onednn_version():
-        return header_version("DNNL_VERSION_(?:MAJOR|MINOR|PATCH)", "external/onednn/include/oneapi/dnnl/dnnl_version.h")
+        return tensorflow_evidence.static_libraries()
 
     def onednn_state(self):
-        version = self._onednn_version()
-        try:
-            state, reason = {"default": self._graph_state, "eager": eager_state, "xla": self._xla_state}[self.execution]()
-        except (ImportError, AttributeError, ValueError) as problem:
-            return ("unknown", version, "TensorFlow does not show what it ran: {0}".format(problem))
-        return (state, version, reason)
-
-    def _graph_state(self):
-        """oneDNN's kernels have names of their own (`_MklNativeFusedConv2D`) in the graph that is executed."""
-        from tensorflow.python.eager import context  # no public name has it
-
-        eager = context.context()
-        eager.enable_graph_collection()  # asked when a function is instantiated: hence traced once more
-        try:
-            self._traced()(*self.tensors)
-            graphs = eager.export_run_metadata().partition_graphs
-        finally:
-            eager.disable_graph_collection()
-        ops = Counter(node.op for graph in graphs for node in graph.node if node.op in COMPUTING or node.op[:4] == "_Mkl")
-        if not ops:
-            return "unknown", "the executed graph shows no operator that could be oneDNN's"
-        shown = ", ".join("{0} {1}".format(count, op) for op, count in sorted(ops.items()))
-        if any(op.startswith("_Mkl") for op in ops):
-            return "on", "operators of the executed graph: " + shown
-        return "off", "operators of the executed graph: {0}; Eigen still packs into oneDNN's GEMM kernel".format(shown)
-
-    def _xla_state(self):
-        text = self._traced().experimental_get_compiler_ir(*self.tensors)(stage="optimized_hlo")
-        calls = len(re.findall(r"__onednn\$", text))
-        return ("on" if calls else "off"), "{0} __onednn$ calls in XLA's optimised HLO".format(calls)
+        state, reason = tensorflow_evidence.onednn_state(self.execution, self._traced(), self.tensors)
+        return (state, tensorflow_evidence.version("onednn"), reason)
 
     # -- ONNX's operators ------------------------------------------------------------------------------------------
 
-    def Conv(self, node, weights):  # noqa: N802  (ONNX's name)
+    def Conv(self, node, weights):
         w, group = weights["W"], node.attrs.get("group", 1)
         if group > 1 and w.shape[1] == 1:
             convolved = depthwise(node, w.reshape((group, -1) + w.shape[2:]))
@@ -198,22 +140,22 @@ class Backend(base.Backend):
         bias = variable(weights["B"])
         return lambda x: tf.nn.bias_add(convolved(x), bias)
 
-    def BatchNormalization(self, node, weights):  # noqa: N802
+    def BatchNormalization(self, node, weights):
         args = [variable(weights[key]) for key in ("scale", "B", "mean", "var")]
         epsilon = node.attrs.get("epsilon", 1e-5)
         fused = tf.compat.v1.nn.fused_batch_norm  # what Keras's layer calls; there is no fused one outside compat.v1
         return lambda x: fused(x, *args, epsilon=epsilon, is_training=False)[0]
 
-    def Relu(self, node, weights):  # noqa: N802
+    def Relu(self, node, weights):
         return tf.nn.relu
 
-    def MaxPool(self, node, weights):  # noqa: N802
+    def MaxPool(self, node, weights):
         kernel, strides, padding = pool_geometry(node)
         if self.execution == "xla" and padding != "VALID":  # "XLA does not support pooling ops with explicit padding"
             return lambda x: tf.nn.max_pool2d(tf.pad(x, padding, constant_values=-np.inf), kernel, strides, "VALID")
         return lambda x: tf.nn.max_pool2d(x, kernel, strides, padding)
 
-    def AveragePool(self, node, weights):  # noqa: N802
+    def AveragePool(self, node, weights):
         kernel, strides, padding = pool_geometry(node)
         if padding == "VALID":
             return lambda x: tf.nn.avg_pool2d(x, kernel, strides, "VALID")
@@ -221,10 +163,10 @@ class Backend(base.Backend):
             raise Unsupported("{0}: avg_pool2d has no explicit pads that do not count".format(node.name))
         return lambda x: tf.nn.avg_pool2d(tf.pad(x, padding), kernel, strides, "VALID")
 
-    def GlobalAveragePool(self, node, weights):  # noqa: N802
+    def GlobalAveragePool(self, node, weights):
         return lambda x: tf.reduce_mean(x, axis=[1, 2], keepdims=True)
 
-    def Flatten(self, node, weights):  # noqa: N802
+    def Flatten(self, node, weights):
         if node.attrs.get("axis", 1) != 1:
             raise Unsupported("{0}: Flatten with axis {1}".format(node.name, node.attrs["axis"]))
 
@@ -235,7 +177,7 @@ class Backend(base.Backend):
 
         return flatten
 
-    def Gemm(self, node, weights):  # noqa: N802
+    def Gemm(self, node, weights):
         if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
             raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
         b = variable(weights["B"].T if node.attrs.get("transB", 0) else weights["B"])
@@ -244,13 +186,12 @@ class Backend(base.Backend):
         c = variable(weights["C"])
         return lambda x: tf.nn.bias_add(tf.matmul(x, b), c)
 
-    def MatMul(self, node, weights):  # noqa: N802
+    def MatMul(self, node, weights):
         return tf.matmul
 
-    def Add(self, node, weights):  # noqa: N802
+    def Add(self, node, weights):
         return tf.add
 
-    def Softmax(self, node, weights):  # noqa: N802
+    def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)
         return lambda x: tf.nn.softmax(x, FROM_NCHW[axis] if len(x.shape) == 4 else axis)
-

@@ -4,7 +4,7 @@ import platform
 
 import numpy as np
 
-from workloads.evidence import cpu, environment, libraries, maps, onednn, security
+from workloads.evidence import cpu, environment, libraries, maps, onednn, package, security
 
 
 def collect(job, backend, step, counter, wall_s):
@@ -23,6 +23,7 @@ def collect(job, backend, step, counter, wall_s):
         "numpy": np.__version__,
         "framework": backend.name,
         "framework_version": backend.version(),
+        "package": package.package(backend.module or backend.name),
         "build": backend.build_string(),
         "device": getattr(backend, "device", "cpu"),
         "precision": backend.precision(),

@@ -274,3 +274,12 @@ def test_two_openmp_runtimes_are_flagged() -> None:
 def test_nothing_that_a_workload_says_of_itself_makes_its_record_valid() -> None:
     liar = reply(evidence=evidence(build="valid, mkl, all claims proved", unavailable={"valid": "true"}))
     assert codes(judge_record(record(variant=variant(blas=Blas.MKL), reported=liar))) == ["claim:blas"]
+
+
+def test_the_package_manager_s_word_proves_a_version_that_the_framework_gets_wrong() -> None:
+    row = variant(version="1.13.1")
+    judged = judge_record(seen(row, framework_version="1.13.0a0", package="python3-torch 1.13.1+dfsg-4"))
+    assert judged.valid
+    assert flags(judged) == ["version-by-package"]
+    other = judge_record(seen(row, framework_version="1.13.0a0", package="python3-torch 1.12.0-1"))
+    assert codes(other) == ["claim:version"]

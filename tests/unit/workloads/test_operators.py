@@ -1,10 +1,11 @@
 """Does every operator of every backend compute what the reference, in float64, says?
 
-Runs over the frameworks that this interpreter can import: in the project's environment numpy's backends, in a framework's own
-environment (or image) that framework's too. `python -m pytest tests/unit/workloads/test_operators.py` from the top folder.
+Runs over the frameworks that this interpreter can import: in the project's environment numpy's backends, in a
+framework's own environment that framework's too: `python -m pytest tests/unit/workloads/test_operators.py`.
 """
 
 import importlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,9 @@ from workloads.backends.reference import Oracle
 
 TOLERANCE = 2e-5
 """Of the output's spread. One operator in float32: sums of a few hundred products, or a Winograd transform of 3 x 3."""
+
+Shape = tuple[int, ...]
+Arrays = dict[str, Any]
 
 BACKENDS = {
     "reference": ("numpy", ["default"]),
@@ -33,20 +37,20 @@ WITHOUT = {
 """Cases that a backend answers with `unsupported`; that it does so is tested as well."""
 
 
-def conv(weights, **attrs):
+def conv(weights: list[Shape], **attrs: Any) -> Node:
     return node("Conv", {"W": weights[0]} if len(weights) == 1 else {"W": weights[0], "B": weights[1]}, **attrs)
 
 
-def node(op, weights=None, inputs=("x",), **attrs):
+def node(op: str, weights: dict[str, Shape] | None = None, inputs: tuple[str, ...] = ("x",), **attrs: Any) -> Node:
     return Node({"name": "y", "op": op, "inputs": list(inputs), "weights": weights or {}, "attrs": attrs})
 
 
-IMAGE = {"x": (2, 8, 9, 11)}
-NORM = {"scale": (8,), "B": (8,), "mean": (8,), "var": (8,)}
-K3 = {"kernel_shape": [3, 3]}
-K2 = {"kernel_shape": [2, 2]}
+IMAGE: dict[str, Shape] = {"x": (2, 8, 9, 11)}
+NORM: dict[str, Shape] = {"scale": (8,), "B": (8,), "mean": (8,), "var": (8,)}
+K3: dict[str, Any] = {"kernel_shape": [3, 3]}
+K2: dict[str, Any] = {"kernel_shape": [2, 2]}
 
-CASES = {
+CASES: dict[str, tuple[Node, dict[str, Shape]]] = {
     "conv-3x3": (conv([(6, 8, 3, 3), (6,)], **K3, strides=[1, 1], pads=[1, 1, 1, 1], group=1), IMAGE),
     "conv-no-bias": (conv([(6, 8, 3, 3)], **K3, strides=[1, 1], pads=[1, 1, 1, 1]), IMAGE),
     "conv-no-pads": (conv([(6, 8, 3, 3), (6,)], **K3), IMAGE),
@@ -90,7 +94,7 @@ CASES = {
 
 
 @pytest.fixture(params=[(name, mode) for name in BACKENDS for mode in BACKENDS[name][1]], ids="-".join)
-def backend(request):
+def backend(request: pytest.FixtureRequest) -> Any:
     name, mode = request.param
     module = BACKENDS[name][0]
     pytest.importorskip(module, reason=f"{module} is not installed in this interpreter")
@@ -100,21 +104,23 @@ def backend(request):
     return made
 
 
-def seeded(shapes):
+def seeded(shapes: dict[str, Shape]) -> Arrays:
     """Name -> float32 array; a variance must be positive."""
     random = np.random.RandomState(7)
     arrays = {name: random.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
     return {name: np.abs(array) + np.float32(0.5) if name == "var" else array for name, array in arrays.items()}
 
 
-def computed(backend, nodes, weights, arrays, outputs=("y",)):
+def computed(
+    backend: Any, nodes: list[Node], weights: dict[str, Arrays], arrays: Arrays, outputs: tuple[str, ...] = ("y",)
+) -> Arrays:
     backend.build(nodes, weights, {name: array.shape for name, array in arrays.items()}, list(outputs))
     backend.load(arrays)
     backend.step()
     return {name: np.array(array) for name, array in backend.fetch().items()}
 
 
-def distance(found, expected):
+def distance(found: Any, expected: Any) -> float:
     """Largest difference, as a share of the expected values' spread."""
     assert found.shape == expected.shape
     assert found.dtype == np.float32
@@ -122,7 +128,7 @@ def distance(found, expected):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_an_operator_computes_what_the_reference_says(backend, case):
+def test_an_operator_computes_what_the_reference_says(backend: Any, case: str) -> None:
     made, inputs = CASES[case]
     weights, arrays = {"y": seeded(made.shapes)}, seeded(inputs)
     if case in WITHOUT.get(backend.key, ()):
@@ -134,7 +140,7 @@ def test_an_operator_computes_what_the_reference_says(backend, case):
 
 
 @pytest.mark.parametrize("case", [name for name in CASES if "asymmetric" in name or name.startswith("average-pool-w")])
-def test_asymmetric_pads_are_told_from_the_same_pads_turned_round(case):
+def test_asymmetric_pads_are_told_from_the_same_pads_turned_round(case: str) -> None:
     made, inputs = CASES[case]
     top, left, bottom, right = made.attrs["pads"]
     turned = node(made.op, made.shapes, **dict(made.attrs, pads=[bottom, right, top, left]))
@@ -151,12 +157,13 @@ CHAIN = [
     Node({"name": "relu", "op": "Relu", "inputs": ["norm"]}),
     Node({"name": "pool", "op": "MaxPool", "inputs": ["relu"], "attrs": {"kernel_shape": [2, 2], "strides": [2, 2]}}),
     Node({"name": "flat", "op": "Flatten", "inputs": ["pool"], "attrs": {"axis": 1}}),
-    Node({"name": "logits", "op": "Gemm", "inputs": ["flat"], "weights": {"B": [5, 36], "C": [5]}, "attrs": {"transB": 1}}),
+    Node({"name": "logits", "op": "Gemm", "inputs": ["flat"], "weights": {"B": [5, 36], "C": [5]},
+          "attrs": {"transB": 1}}),
     Node({"name": "prob", "op": "Softmax", "inputs": ["logits"], "attrs": {"axis": 1}}),
 ]  # fmt: skip
 
 
-def test_a_network_keeps_the_order_of_elements_from_the_image_to_the_last_layer(backend):
+def test_a_network_keeps_the_order_of_elements_from_the_image_to_the_last_layer(backend: Any) -> None:
     weights = {one.name: seeded(one.shapes) for one in CHAIN}
     arrays = seeded({"image": (2, 3, 12, 12)})
     outputs = ("conv", "pool", "logits", "prob")
@@ -168,7 +175,7 @@ def test_a_network_keeps_the_order_of_elements_from_the_image_to_the_last_layer(
     )
 
 
-def test_a_new_input_gives_a_new_output_without_building_again(backend):
+def test_a_new_input_gives_a_new_output_without_building_again(backend: Any) -> None:
     made, inputs = CASES["conv-3x3"]
     weights, arrays = {"y": seeded(made.shapes)}, seeded(inputs)
     first = computed(backend, [made], weights, arrays)["y"]
@@ -177,7 +184,7 @@ def test_a_new_input_gives_a_new_output_without_building_again(backend):
     assert distance(backend.fetch()["y"][::-1], first) < TOLERANCE
 
 
-def test_what_a_backend_says_of_itself_has_the_shape_of_evidence(backend):
+def test_what_a_backend_says_of_itself_has_the_shape_of_evidence(backend: Any) -> None:
     made, inputs = CASES["conv-3x3"]
     computed(backend, [made], {"y": seeded(made.shapes)}, seeded(inputs))
     assert backend.version()[0].isdigit()

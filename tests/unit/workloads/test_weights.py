@@ -78,6 +78,13 @@ def test_the_published_parameter_count_is_that_of_the_layers(name: str) -> None:
         assert weights.parameters(weights.make_weights(network, SEED)) == network["parameters"]
 
 
+def test_every_tensor_begins_at_a_cache_line_and_is_contiguous() -> None:
+    for node in weights.make_weights(read_network("mobilenet_v1"), SEED).values():
+        for array in node.values():
+            assert array.ctypes.data % 64 == 0
+            assert array.flags.c_contiguous
+
+
 def test_inputs_are_standardised_and_have_the_batch_in_front() -> None:
     image = weights.make_inputs(read_network("vgg16"), 2, SEED)["image"]
     assert image.shape == (2, 3, 224, 224)

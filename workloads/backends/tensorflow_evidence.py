@@ -1,0 +1,90 @@
+"""What did TensorFlow execute, and in whose kernels? Read from the graph that ran, and from its own headers."""
+
+import os
+import re
+from collections import Counter
+
+import tensorflow as tf
+
+COMPUTING = ("Conv2D", "_FusedConv2D", "DepthwiseConv2dNative", "_FusedDepthwiseConv2dNative", "MatMul", "_FusedMatMul")
+"""Operators of a graph that oneDNN's rewriting would have replaced."""
+
+HEADERS = {
+    "eigen": ("Eigen/src/Core/util/Macros.h", "EIGEN_(?:WORLD|MAJOR|MINOR)_VERSION"),
+    "onednn": ("external/onednn/include/oneapi/dnnl/dnnl_version.h", "DNNL_VERSION_(?:MAJOR|MINOR|PATCH)"),
+}
+"""Library -> the header in the wheel that it was compiled with, and the `#define`s of its version there."""
+
+
+def version(name):
+    """`3.7.3` of the library that is compiled in, or None where the wheel has no such header."""
+    path, pattern = HEADERS[name]
+    try:
+        with open(os.path.join(tf.sysconfig.get_include(), path), encoding="utf-8") as file:
+            return ".".join(re.findall(r"#define {0} (\d+)".format(pattern), file.read())) or None
+    except OSError:
+        return None
+
+
+def static_libraries():
+    """Eigen and oneDNN as `Backend.static_libraries` returns them: those whose headers the wheel carries."""
+    made = []
+    for kind, name in (("blas", "eigen"), ("onednn", "onednn")):
+        path = HEADERS[name][0]
+        if os.path.exists(os.path.join(tf.sysconfig.get_include(), path)):
+            how = "compiled into libtensorflow_cc: the wheel carries {0}, and no file of that library".format(path)
+            made.append({"kind": kind, "name": name, "version": version(name), "how": how})
+    return made
+
+
+def onednn_state(execution, function, tensors):
+    """(state, reason) of `tf.function` `function` called with `tensors`, by the way in which the mode can show it."""
+    try:
+        if execution == "eager":
+            return switch_state()
+        if execution == "xla":
+            return xla_state(function, tensors)
+        return graph_state(function, tensors)
+    except (ImportError, AttributeError, ValueError) as problem:
+        return "unknown", "TensorFlow does not show what it ran: {0}".format(problem)
+
+
+def graph_state(function, tensors):
+    """oneDNN's kernels have names of their own (`_MklNativeFusedConv2D`) in the graph that the executor was given.
+
+    TF_ENABLE_ONEDNN_OPTS alone proves nothing: Intel's 2.14 ignores it. `function` must not have been called before:
+    TensorFlow decides when it instantiates one whether its graph will be kept.
+    """
+    from tensorflow.python.eager import context  # noqa: PLC0415  (no public name has it)
+
+    eager = context.context()
+    eager.enable_graph_collection()
+    try:
+        function(*tensors)
+        graphs = eager.export_run_metadata().partition_graphs
+    finally:
+        eager.disable_graph_collection()
+    ops = [node.op for graph in graphs for node in graph.node]
+    counts = Counter(op for op in ops if op in COMPUTING or op.startswith("_Mkl"))
+    if not counts:
+        return "unknown", "the executed graph shows no operator that could be oneDNN's"
+    shown = "operators of the executed graph: "
+    shown += ", ".join("{0} {1}".format(count, op) for op, count in sorted(counts.items()))
+    if any(op.startswith("_Mkl") for op in counts):
+        return "on", shown
+    return "off", shown + "; Eigen's contractions still call oneDNN's GEMM"
+
+
+def switch_state():
+    """The switch that TF_ENABLE_ONEDNN_OPTS was read into; eager mode has no graph to look at."""
+    from tensorflow.python.util import _pywrap_util_port  # noqa: PLC0415  (no public name has it)
+
+    state = "on" if _pywrap_util_port.IsMklEnabled() else "off"
+    return state, "IsMklEnabled() of the running process; eager mode has no graph to look at"
+
+
+def xla_state(function, tensors):
+    """XLA compiles the convolutions itself, whatever the switch says, unless its HLO calls oneDNN."""
+    text = function.experimental_get_compiler_ir(*tensors)(stage="optimized_hlo")
+    calls = len(re.findall(r"__onednn\$", text))
+    return ("on" if calls else "off"), "{0} __onednn$ calls in XLA's optimised HLO".format(calls)
