@@ -92,7 +92,9 @@ def _make_variant(row: dict[str, Any], where: str) -> Variant:
 
 
 def _explain(kind: type[Noun], error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
+    # A misspelt key is unknown and missing at once: the unknown one says more.
+    found = error.errors(include_url=False)
+    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
     place = [str(part) for part in first["loc"]]
     if first["type"] == "extra_forbidden":
         owner = NESTED.get(place[0], kind) if len(place) > 1 else kind

@@ -33,8 +33,11 @@ class Backend(base.Backend):
 
         def network(weights, tensors):
             self.traced = weights  # the operators look their weights up while the function is traced, and only then
-            return self.walk(made, tensors, outputs)
+            results = self.walk(made, tensors, outputs)
+            self.traced = None
+            return results
 
+        self.hlo = None
         self.function = self.jax.jit(network)
         self.weights = self.jax.block_until_ready(self.jax.device_put(self.weights))
 
@@ -87,7 +90,7 @@ class Backend(base.Backend):
 
     def _compiled(self):
         """XLA's optimised HLO of the function, as text; lowered once more, as a jitted function does not show it."""
-        if not hasattr(self, "hlo"):
+        if self.hlo is None:
             self.hlo = self.function.lower(self.weights, self.tensors).compile().as_text()
         return self.hlo
 

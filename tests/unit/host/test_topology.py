@@ -11,8 +11,6 @@ import pytest
 from orchestrator.errors import UsageError
 from orchestrator.host.topology import Core, choose_cpus, parse_cpus, pinned_off, read_topology
 
-Tree = dict[tuple[int, ...], int]
-
 
 def write_sys(root: Path, cores: Tree, *, slow: str = "") -> Path:
     """A /sys of these cores: hardware threads -> NUMA node."""
@@ -32,6 +30,8 @@ def write_sys(root: Path, cores: Tree, *, slow: str = "") -> Path:
         (root / "devices/cpu_atom/cpus").write_text(slow + "\n")
     return root
 
+
+Tree = dict[tuple[int, ...], int]
 
 PLAIN: Tree = {(0,): 0, (1,): 0}
 SMT: Tree = {(0, 4): 0, (1, 5): 0, (2, 6): 0, (3, 7): 0}

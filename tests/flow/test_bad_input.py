@@ -1,0 +1,152 @@
+"""Is every mistake of a user met with one clear message and an exit code of its own?"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator import paths
+
+if TYPE_CHECKING:
+    from tests.flow.conftest import Bench, Said
+
+NOWHERE = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
+MATRIX = ("matrix", "--engine", "fake", "--suite", "quick", "--frameworks", "numpy")
+
+
+def one_message(said: Said, code: int) -> str:
+    """The message, after the checks that hold for every one."""
+    assert said.code == code, said.err
+    assert "Traceback" not in said.err
+    assert said.out == ""
+    lines = [line for line in said.err.splitlines() if line.startswith("bench: ")]
+    assert len(lines) == 1, said.err
+    return said.err[said.err.index("bench: ") :].replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "near"),
+    [
+        (("matrix", "--engine", "fake", "--frameworks", "pytroch"), "did you mean 'pytorch'"),
+        (("matrix", "--engine", "fake", "--blas", "openblass"), "did you mean 'openblas'"),
+        (("matrix", "--engine", "fake", "--variants", "numpy-2.4.6-pip-openblas-gpu"), "numpy-2.4.6-pip-openblas-cpu"),
+        (("matrix", "--engine", "fake", "--workloads", "vgg61-infer-b1"), "did you mean 'vgg16-infer-b1'"),
+        (("matrix", "--engine", "fake", "--suite", "qiuck"), "did you mean 'quick'"),
+        (("render", "numpy-2.4.6-pip-openblas"), "did you mean 'numpy-2.4.6-pip-openblas-cpu'"),
+        (("variants", "--why", "nunpy"), "no variant is called 'nunpy'"),
+        (("variants", "--frameworks", "tensorflw"), "did you mean 'tensorflow'"),
+    ],
+)
+def test_an_unknown_name_is_met_with_the_nearest_one(bench: Bench, arguments: tuple[str, ...], near: str) -> None:
+    assert near in one_message(bench(*arguments), 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((*MATRIX, "--threads", "100000"), "there are"),
+        ((*MATRIX, "--threads", "two"), "expected numbers"),
+        ((*MATRIX, "--threads", "0"), "expected numbers"),
+        ((*MATRIX, "--workloads", "gemm*"), "give one of them"),
+        (("compare", "a"), "two variants"),
+        (("compare",), "--by"),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_refused(bench: Bench, arguments: tuple[str, ...], words: str) -> None:
+    assert words in one_message(bench(*arguments), 2)
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """A catalogue of one's own to spoil."""
+    folder = tmp_path / "images"
+    shutil.copytree(paths.images_dir(), folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ('python = "3.11"', "python = 3.11", ("numpy.toml", "python", "in quotes")),
+        ('blas = "openblas"', 'blass = "openblas"', ("numpy.toml", "unknown key 'blass'", "did you mean 'blas'")),
+        ('install = "pip"', 'install = "pipp"', ("numpy.toml", "install", "'pip'")),
+        ("[defaults]", "[defaults", ("numpy.toml", "TOML")),
+        ('pip = ["numpy==2.4.6"', 'pip = ["numpy==2.4.6; RUN x"', ("numpy.toml", "pip")),
+    ],
+)
+def test_a_malformed_row_names_file_key_and_expectation(
+    bench: Bench, images: Path, before: str, after: str, words: tuple[str, ...]
+) -> None:
+    path = images / "variants" / "numpy.toml"
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after, 1))
+    message = one_message(bench("variants", BENCH_IMAGES=str(images)), 4)
+    assert all(word in message for word in words), message
+
+
+def test_an_unknown_key_of_the_configuration_is_refused(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "bench.toml").write_text("[build]\njosb = 3\n")
+    message = one_message(bench("build"), 4)
+    assert "bench.toml" in message
+    assert "jobs" in message
+
+
+def test_a_row_whose_lock_is_missing_says_which_command_writes_it(bench: Bench, images: Path) -> None:
+    shutil.rmtree(images / "locks")
+    said = bench("render", "numpy-2.4.6-pip-openblas-cpu", BENCH_IMAGES=str(images))
+    assert "bench lock" in one_message(said, 8)
+
+
+def test_no_engine_and_nothing_for_the_local_one_says_why(bench: Bench) -> None:
+    said = bench("matrix", "--install", "distro", "--suite", "quick", **NOWHERE)
+    assert "local engine" in said.err
+    message = one_message(said, 5)
+    assert "nothing of what was asked for" in message
+
+
+def test_an_engine_that_was_named_is_never_replaced(bench: Bench) -> None:
+    assert "docker" in one_message(bench("matrix", "--engine", "docker", "--suite", "quick", **NOWHERE), 5).lower()
+    assert one_message(bench("build", "--variants", "numpy-2.4.6-pip-*", **NOWHERE), 5)
+
+
+def test_a_store_that_is_a_file_is_refused(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "s").write_text("mine")
+    assert "not a folder" in one_message(bench(*MATRIX, "--store", tmp_path / "s"), 7)
+    assert (tmp_path / "s").read_text() == "mine"
+
+
+def test_a_store_of_a_newer_version_is_refused_untouched(bench: Bench, tmp_path: Path) -> None:
+    store = tmp_path / "s"
+    assert bench(*MATRIX, "--store", store, "--blocks", "1").code == 0
+    marker = store / "bench-store.json"
+    marker.write_text(json.dumps({"schema": 999}))
+    before = sorted(path.name for path in store.rglob("*"))
+    assert "newer" in one_message(bench(*MATRIX, "--store", store), 7)
+    assert "newer" in one_message(bench("results", "--store", store), 7)
+    assert sorted(path.name for path in store.rglob("*")) == before
+
+
+def test_a_store_that_is_not_there_says_how_one_is_made(bench: Bench, tmp_path: Path) -> None:
+    assert "bench matrix" in one_message(bench("results", "--store", tmp_path / "none"), 7)
+
+
+def test_a_store_that_cannot_be_written_is_refused(bench: Bench) -> None:
+    # /proc takes no folder from anybody, root included
+    assert "/proc" in one_message(bench(*MATRIX, "--store", "/proc/bench-store"), 7)
+
+
+def test_damaged_records_are_listed_and_the_others_used(bench: Bench, tmp_path: Path) -> None:
+    store = tmp_path / "s"
+    assert bench(*MATRIX, "--store", store, "--blocks", "5").code == 0
+    spoiled = next(store.glob("records/*/*.json"))
+    spoiled.write_bytes(spoiled.read_bytes()[:-50])
+    said = bench("results", "--store", store, "--format", "json")
+    assert said.code == 0
+    assert spoiled.name in said.err
+    assert len(said.json()["results"]) > 0
+    assert bench("verify", "--store", store).code == 9
