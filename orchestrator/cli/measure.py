@@ -31,7 +31,7 @@ def matrix(
         str, typer.Option("--suite", help="Name of a suite. Default: `default`.", show_default=False)
     ] = "",
     workloads: Annotated[
-        str, typer.Option("--workloads", help="Identifiers or globs, instead of a suite's.", metavar="GLOB")
+        str, typer.Option("--workloads", help="Identifiers or globs, in place of the suite's.", metavar="GLOB")
     ] = "",
     threads: Annotated[str, typer.Option("--threads", help="Thread counts, as in 1,2.", metavar="N,...")] = "1",
     modes: Annotated[

@@ -187,8 +187,7 @@ def read_threads(text: str) -> tuple[int, ...]:
 
 
 def _read_work(request: Request) -> tuple[tuple[Workload, ...], Method]:
-    if request.suite and request.workloads:
-        raise UsageError("--suite and --workloads both choose what is run; give one of them")
+    """A suite says how and what; where workloads are named as well, they take the place of its own."""
     suites = read_suites()
     name = request.suite or DEFAULT_SUITE
     if name not in suites:

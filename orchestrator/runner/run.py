@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from orchestrator import __version__
 from orchestrator.errors import BuildError, NoEngineError
 from orchestrator.host.locks import hold_cores
 from orchestrator.host.topology import pinned_off
-from orchestrator.nouns.record import Provenance, Record, Status
+from orchestrator.nouns.record import Record, Status
 from orchestrator.runner.events import Began, Ended, Waiting
 from orchestrator.runner.job import make_job
 from orchestrator.runner.launch import make_launch
+from orchestrator.runner.provenance import make_provenance, make_run_id
 from orchestrator.runner.record import Subject, make_imageless_record, make_record
 from orchestrator.runner.setup import cell_keys
 from orchestrator.runner.signals import stop_on_signal
@@ -35,11 +33,6 @@ ENGINE_RETRIES = 1
 """For what the infrastructure did. What a workload did is a result, and is not tried again."""
 ENGINE_PATIENCE_S = 20.0
 ENGINE_POLL_S = 1.0
-
-
-def make_run_id() -> str:
-    """`20260101-120000-9f3c2a`: sorts by time, and two runs of one second differ."""
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
 def run_plan(
@@ -132,7 +125,9 @@ class _Desk:
 
     def _attempt(self, subject: Subject) -> Record | None:
         ready = self.prepared[subject.variant.id]
-        provenance = self._provenance(subject)
+        provenance = make_provenance(
+            self.setup, subject.variant.id, run=self.run, engine_line=self.engine_line, sequence=self.published
+        )
         if ready.problem:
             return make_imageless_record(subject, ready.problem, provenance=provenance)
         expected = self.expected.get(subject.workload.id, {})
@@ -194,18 +189,3 @@ class _Desk:
                 time.sleep(ENGINE_POLL_S)
             else:
                 return
-
-    def _provenance(self, subject: Subject) -> Provenance:
-        image = self.setup.images[subject.variant.id]
-        return Provenance(
-            run=self.run,
-            bench=__version__,
-            engine=self.engine_line,
-            image=image.name,
-            image_digest=image.digest,
-            image_id=None,
-            workloads_hash=self.setup.code.digest,
-            started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            sequence=self.published,
-            host=dict(self.setup.host),
-        )

@@ -1,71 +1,12 @@
-"""The command line as a user has it: another process, another folder, an environment of its own."""
+"""The command line in an empty home."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
-
-class Said(NamedTuple):
-    """What a command left."""
-
-    code: int
-    out: str
-    err: str
-
-    def json(self) -> Any:
-        """stdout, which must be one JSON document."""
-        return json.loads(self.out)
-
-
-class Bench:
-    """Runs `bench` in a folder of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.env = {
-            key: value for key, value in os.environ.items() if not key.startswith(("BENCH_", "XDG_", "DOCKER_"))
-        } | {
-            "XDG_CACHE_HOME": str(folder / "cache"),
-            "XDG_DATA_HOME": str(folder / "data"),
-            "XDG_CONFIG_HOME": str(folder / "config"),
-            "COLUMNS": "200",
-        }
-
-    def argv(self, *arguments: object) -> list[str]:
-        """The command of these arguments."""
-        return [sys.executable, "-m", "orchestrator", *map(str, arguments)]
-
-    def __call__(self, *arguments: object, timeout: float = 300, **env: str) -> Said:
-        done = subprocess.run(
-            self.argv(*arguments),
-            cwd=self.folder,
-            env=self.env | env,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-        return Said(done.returncode, done.stdout, done.stderr)
-
-    def start(self, *arguments: object, **env: str) -> subprocess.Popen[str]:
-        """The command, still running."""
-        return subprocess.Popen(
-            self.argv(*arguments),
-            cwd=self.folder,
-            env=self.env | env,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            stdin=subprocess.DEVNULL,
-        )
+from tests.command import Bench
 
 
 @pytest.fixture

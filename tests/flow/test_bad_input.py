@@ -12,7 +12,7 @@ import pytest
 from orchestrator import paths
 
 if TYPE_CHECKING:
-    from tests.flow.conftest import Bench, Said
+    from tests.command import Bench, Said
 
 NOWHERE = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
 MATRIX = ("matrix", "--engine", "fake", "--suite", "quick", "--frameworks", "numpy")
@@ -51,7 +51,6 @@ def test_an_unknown_name_is_met_with_the_nearest_one(bench: Bench, arguments: tu
         ((*MATRIX, "--threads", "100000"), "there are"),
         ((*MATRIX, "--threads", "two"), "expected numbers"),
         ((*MATRIX, "--threads", "0"), "expected numbers"),
-        ((*MATRIX, "--workloads", "gemm*"), "give one of them"),
         (("compare", "a"), "two variants"),
         (("compare",), "--by"),
     ],

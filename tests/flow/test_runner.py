@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from orchestrator.engines.fake import FakeEngine, answer, fail, make_reply
+from orchestrator.engines.local.folder import remove_orphans
 from orchestrator.errors import BuildError, InterruptedRunError, NoEngineError, TerminatedRunError, UsageError
 from orchestrator.host.topology import Core
 from orchestrator.nouns.image import Image
@@ -319,12 +320,16 @@ def test_a_workload_of_the_local_engine_does_not_outlive_a_killed_orchestrator(t
         wait_for(lambda: mark.exists() and mark.read_text() != "")
         process.kill()
     pid = int(mark.read_text())
+    assert len(list(tmp_path.glob("bench-trial-*"))) == 1
+    assert len(remove_orphans(tmp_path)) == 1, "and the next check of the engine removes its folder"
     wait_for(lambda: not Path(f"/proc/{pid}").exists() or " Z " in Path(f"/proc/{pid}/stat").read_text())
 
 
 def start(venv: Path, locks: Path, workload: str) -> subprocess.Popen[str]:
     argv = [sys.executable, "-c", textwrap.dedent(PROGRAM), str(venv), str(locks), workload]
-    return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    # a killed one leaves its trial's folder behind: where pytest clears up
+    environment = {**os.environ, "TMPDIR": str(venv.parent)}
+    return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment)
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

@@ -7,7 +7,7 @@ import tarfile
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engines.docker.owner import this_process
+from orchestrator.engines.owner import this_process
 from orchestrator.engines.watch import GRACE_S
 
 if TYPE_CHECKING:

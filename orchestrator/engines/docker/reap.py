@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from orchestrator.engines.docker.owner import Life, check_life, read_owner
+from orchestrator.engines.owner import Life, check_life, read_owner
 
 if TYPE_CHECKING:
     from docker import APIClient

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator import paths
+from orchestrator.engines.local.folder import private_folder, remove_orphans
 from orchestrator.engines.local.launcher import make_argv
 from orchestrator.engines.local.process import LocalProcess
 from orchestrator.engines.local.venv import build_venv, find_interpreter
@@ -47,9 +47,13 @@ class LocalEngine:
         self._interrupts = Interrupts()
 
     def check(self) -> str:
-        """`local (no container), Python 3.11.7, Linux 6.1, 8 CPUs`; raises NoEngineError where it cannot work."""
+        """`local (no container), Python 3.11.7, Linux 6.1, 8 CPUs`; raises NoEngineError where it cannot work.
+
+        Clears up what a run that was killed has left behind.
+        """
         if not hasattr(os, "sched_setaffinity"):
             raise NoEngineError(f"the local engine pins processes to CPUs, which {platform.system()} does not offer")
+        remove_orphans()
         cpus = len(os.sched_getaffinity(0))
         return f"local (no container), Python {platform.python_version()}, Linux {platform.release()}, {cpus} CPUs"
 
@@ -84,8 +88,8 @@ class LocalEngine:
             return Outcome(end=End.INTERRUPTED, detail="stopped by the user before it began", observed=observed)
         if not (Path(launch.image) / "bin" / "python").exists():
             raise BuildError(f"{launch.name}: the virtual environment {launch.image} is not there any more")
-        with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as name:
-            outcome = self._run(launch, Path(name))
+        with private_folder() as folder:
+            outcome = self._run(launch, folder)
         overhead_s = max(0.0, time.monotonic() - begin - outcome.observed.wall_s)
         return outcome.model_copy(update={"observed": outcome.observed.model_copy(update={"overhead_s": overhead_s})})
 

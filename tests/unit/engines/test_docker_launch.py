@@ -11,7 +11,7 @@ import pytest
 from orchestrator.engines.docker import client, read
 from orchestrator.engines.docker.engine import DockerEngine
 from orchestrator.engines.docker.launch import deadline_s, make_container, make_tar
-from orchestrator.engines.docker.owner import Life, check_life, read_owner, this_process
+from orchestrator.engines.owner import Life, check_life, read_owner, this_process
 from orchestrator.errors import NoEngineError
 from orchestrator.nouns.launch import Launch
 

@@ -18,8 +18,10 @@ import pytest
 
 from orchestrator.engines.local import LocalEngine
 from orchestrator.engines.local import venv as module
+from orchestrator.engines.local.folder import remove_orphans
 from orchestrator.engines.local.process import read_memory
 from orchestrator.engines.local.venv import build_venv, index_options, venv_digest
+from orchestrator.engines.owner import this_process
 from orchestrator.errors import BuildError
 from orchestrator.nouns.image import Image
 from orchestrator.nouns.launch import End, Launch
@@ -183,6 +185,21 @@ def test_an_interrupt_ends_the_run(engine: LocalEngine, environment: Path) -> No
     assert engine.run(launch(environment, "import time; time.sleep(60)")).end is End.INTERRUPTED
     assert time.monotonic() - begin < 5
     assert engine.run(launch(environment, "pass")).end is End.INTERRUPTED
+
+
+def test_folders_of_dead_owners_are_removed_and_no_others(tmp_path: Path) -> None:
+    owner = this_process()
+    labels = {
+        "alive": owner.label,
+        "dead": owner._replace(started=owner.started - 1).label,
+        "elsewhere": owner._replace(machine="other").label,
+    }
+    for name, label in labels.items():
+        (tmp_path / f"bench-trial-{label.replace('/', '_')}_{name}").mkdir()
+    (tmp_path / "bench-trial-notes").mkdir()
+    removed = remove_orphans(tmp_path)
+    assert [name.rpartition("_")[2] for name in removed] == ["dead"]
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_memory_counts_descendants() -> None:

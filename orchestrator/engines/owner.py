@@ -1,4 +1,4 @@
-"""Who started a container, and does that process still live?"""
+"""Who started a container or made a folder, and does that process still live?"""
 
 from __future__ import annotations
 

@@ -1,0 +1,164 @@
+"""Does the tool do its main job on real frameworks in real containers, and does it see through a label that lies?"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from orchestrator import paths
+from tests.command import Bench
+from tests.unit.workloads.networks import tiny_network
+
+if TYPE_CHECKING:
+    from orchestrator.engines.docker import DockerEngine
+
+pytestmark = pytest.mark.engine
+
+PIP = [
+    "numpy-2.4.6-pip-openblas-cpu",
+    "pytorch-2.13.0-pip-mkl-cpu",
+    "pytorch-2.13.0-pip-mkl-onednn-off-cpu",
+    "tensorflow-2.21.0-pip-eigen-cpu",
+    "tensorflow-2.21.0-pip-eigen-onednn-off-cpu",
+    "onnxruntime-1.31.1-pip-mlas-cpu",
+    "jax-0.10.2-pip-eigen-cpu",
+    "openvino-2026.4.1-pip-onednn-cpu",
+]
+NUMPY = [f"numpy-1.24.2-distro-{blas}-cpu" for blas in ("reference", "atlas", "openblas", "blis", "mkl")]
+TORCH = ["pytorch-1.13.1-distro-mkl-onednn-off-cpu"]
+
+
+@pytest.fixture
+def bench(engine: DockerEngine, tmp_path: Path) -> Bench:
+    """The command line, with an engine that answers."""
+    assert engine.check()
+    made = Bench(tmp_path)
+    made.env |= {key: value for key, value in os.environ.items() if key.startswith("DOCKER_")}
+    return made
+
+
+@pytest.fixture
+def workloads(tmp_path: Path) -> Path:
+    """The workloads, with a network of every operator that takes no time."""
+    folder = tmp_path / "own" / "workloads"
+    shutil.copytree(paths.workloads_dir(), folder, ignore=shutil.ignore_patterns("__pycache__"))
+    tiny = tiny_network() | {"name": "tiny"}
+    (folder / "networks" / "tiny.json").write_text(json.dumps(tiny))
+    return folder
+
+
+def measure(bench: Bench, *arguments: object, **env: str) -> dict[str, Any]:
+    """Variant -> row of the results, after a run."""
+    store = bench.folder / "s"
+    said = bench("matrix", "--engine", "docker", "--store", store, *arguments, timeout=1500, **env)
+    assert said.code == 0, said.err
+    rows = bench("results", "--store", store, "--format", "json", **env).json()["results"]
+    return {row["variant"]: row for row in rows}
+
+
+def test_every_framework_agrees_with_the_reference_and_keeps_its_label(bench: Bench, workloads: Path) -> None:
+    rows = measure(
+        bench,
+        *("--variants", ",".join([*PIP, *NUMPY, *TORCH]), "--suite", "demo"),
+        *("--workloads", "tiny-infer-b1", "--blocks", "1"),
+        BENCH_WORKLOADS=str(workloads),
+    )
+    assert set(rows) == {*PIP, *NUMPY, *TORCH}
+    assert {name: (row["valid"], row["reasons"]) for name, row in rows.items()} == dict.fromkeys(rows, (1, ""))
+    seen = {name: row["mapped_blas"].split()[0].strip(",") for name, row in rows.items() if name in {*NUMPY, *TORCH}}
+    assert seen == {name: name.split("-")[3] for name in [*NUMPY, *TORCH]}
+
+
+def test_a_row_that_says_mkl_and_installs_openblas_is_invalid(bench: Bench, tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    shutil.copytree(paths.images_dir(), images)
+    (images / "variants" / "numpy.toml").write_text(LIE)
+    rows = measure(
+        bench,
+        *("--frameworks", "numpy", "--suite", "demo", "--workloads", "gemm-infer-b1"),
+        BENCH_IMAGES=str(images),
+    )
+    lie, honest = rows["numpy-2.4.6-pip-mkl-cpu"], rows[PIP[0]]
+    assert (lie["valid"], honest["valid"]) == (0, 5)
+    assert "claim:blas" in json.dumps(lie)
+    assert "label says mkl, mapped: openblas" in json.dumps(lie)
+    compared = bench("compare", "--by", "blas", "--store", tmp_path / "s", "--format", "json").json()["comparisons"]
+    assert [item["verdict"] for item in compared] == ["invalid"]
+
+
+# The catalogue refuses a row whose Debian packages are another provider than its label says; what a wheel carries inside
+# it cannot know, and only the run tells.
+ROW = """
+[[variant]]
+framework = "numpy"
+backend = "numpy_blas"
+python = "3.11"
+version = "2.4.6"
+install = "pip"
+blas = "{blas}"
+base = "python:3.11-slim-bookworm"
+pip = ["numpy==2.4.6", "threadpoolctl==3.8.0"]
+"""
+LIE = ROW.format(blas="openblas") + ROW.format(blas="mkl")
+
+
+def test_a_backend_that_leaves_out_one_relu_is_wrong(bench: Bench, workloads: Path) -> None:
+    path = workloads / "backends" / "numpy_blas.py"
+    path.write_text(path.read_text() + WITHOUT_ONE_RELU)
+    rows = measure(
+        bench,
+        *("--variants", PIP[0], "--suite", "demo", "--workloads", "mobilenet_v1-infer-b1", "--blocks", "1"),
+        BENCH_WORKLOADS=str(workloads),
+    )
+    row = rows[PIP[0]]
+    assert row["valid"] == 0
+    assert row["mean_s"] is None
+    assert "wrong" in json.dumps(row)
+
+
+WITHOUT_ONE_RELU = '''
+
+_relu = Backend.Relu
+
+
+def Relu(self, node, weights):
+    """Every one but the seventh."""
+    self.seen = getattr(self, "seen", 0) + 1
+    return (lambda tensor: tensor) if self.seen == 7 else _relu(self, node, weights)
+
+
+Backend.Relu = Relu
+'''
+
+
+def test_a_killed_run_leaves_nothing_running_and_is_finished_by_the_same_command(
+    bench: Bench, engine: DockerEngine
+) -> None:
+    store = bench.folder / "s"
+    command = (
+        *("matrix", "--engine", "docker", "--variants", PIP[0], "--suite", "demo"),
+        *("--workloads", "gemm-infer-b1", "--blocks", "6", "--store", store),
+    )
+    process = bench.start(*command)
+    deadline = time.monotonic() + 900
+    while len(list(store.glob("records/*/*.json"))) < 2:
+        assert time.monotonic() < deadline
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    kept = {path.name: path.read_bytes() for path in store.glob("records/*/*.json")}
+    said = bench(*command)
+    assert said.code == 0, said.err
+    after = {path.name: path.read_bytes() for path in store.glob("records/*/*.json")}
+    assert len(after) == 6
+    assert all(after[name] == content for name, content in kept.items())
+    assert bench("reap").code == 0
+    assert not engine.client.containers(all=True, filters={"label": "bench=1", "status": "running"})
