@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,11 +41,11 @@ class Bench:
         """The command of these arguments."""
         return [sys.executable, "-m", "orchestrator", *map(str, arguments)]
 
-    def __call__(self, *arguments: object, timeout: float = 300, **env: str) -> Said:
+    def __call__(self, *arguments: object, timeout: float = 300, env: Mapping[str, str] | None = None) -> Said:
         done = subprocess.run(
             self.argv(*arguments),
             cwd=self.folder,
-            env=self.env | env,
+            env=self.env | dict(env or {}),
             capture_output=True,
             text=True,
             timeout=timeout,
@@ -53,15 +54,14 @@ class Bench:
         )
         return Said(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *arguments: object, **env: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: object) -> subprocess.Popen[str]:
         """The command, still running."""
         return subprocess.Popen(
             self.argv(*arguments),
             cwd=self.folder,
-            env=self.env | env,
+            env=self.env,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
             stdin=subprocess.DEVNULL,
         )
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from itertools import pairwise
 from pathlib import Path
 
 from orchestrator import errors
@@ -40,7 +41,7 @@ def statuses() -> str:
     tree = ast.parse(Path(record.__file__).read_text())
     body = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Status").body
     rows = []
-    for name, doc in zip(body, body[1:], strict=False):
+    for name, doc in pairwise(body):
         if isinstance(name, ast.Assign) and isinstance(doc, ast.Expr):
             rows.append([f"`{ast.literal_eval(name.value)}`", " ".join(str(ast.literal_eval(doc.value)).split())])
     return table(["status", "when"], rows)

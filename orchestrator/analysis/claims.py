@@ -19,6 +19,10 @@ COMPILED_IN = frozenset({Blas.EIGEN, Blas.MLAS, Blas.ONEDNN})
 _ALIASES = {"skx": "skylakex", "knights landing": "knl", "sandy bridge": "sandybridge"}
 _CAPABILITIES = {"Seccomp": "2", "NoNewPrivs": "1", "CapEff": "0"}
 
+HANDOVER = 1
+"""A main thread that hands each step over to a pool's thread is runnable beside it for a moment; in steps of some
+microseconds the moments add up to a thread. It shares the CPUs that were asked for, so it is shown, not condemned."""
+
 Checked = tuple[list[Finding], list[Finding]]
 """Reasons and flags."""
 
@@ -80,8 +84,10 @@ def check_threads(record: Record, evidence: Evidence) -> Checked:
     asked, busy = record.threads, evidence.threads.busy
     if evidence.threads.asked != asked:
         reasons.append(Finding("claim:threads", f"{asked} asked for, the workload was told {evidence.threads.asked}"))
-    if busy > asked:
+    if busy > asked + HANDOVER:
         reasons.append(Finding("claim:threads", f"oversubscribed: {asked} asked for, {busy} were busy"))
+    elif busy > asked:
+        flags.append(Finding("extra-thread", f"{asked} threads asked for, {busy} wanted to run"))
     elif busy < asked:
         flags.append(Finding("idle-threads", f"{asked} threads asked for, {busy} busy"))
     if sorted(evidence.affinity) != sorted(record.cpus):

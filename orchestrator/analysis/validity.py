@@ -73,8 +73,7 @@ def _envelope(record: Record, reply: Reply, seen: Observed) -> list[Finding]:
     total = math.fsum(samples) * reply.loops + math.fsum(reply.warmup_s) + (reply.first_s or 0.0)
     if total > seen.wall_s * SLACK:
         found.append(f"it reports {total:.3f} s of work, the host saw it live for {seen.wall_s:.3f} s")
-    if reply.cpu_s is not None and seen.cpu_s is not None and reply.cpu_s > seen.cpu_s * SLACK + CLOCK_S:
-        found.append(f"it reports {reply.cpu_s:.3f} s of CPU time, the host counted {seen.cpu_s:.3f} s")
+    found += _cpu_envelope(record, reply, seen)
     if reply.wall_s is not None and reply.wall_s > seen.wall_s * SLACK:
         found.append(f"it timed for {reply.wall_s:.3f} s, the host saw it live for {seen.wall_s:.3f} s")
     # Whoever gives fewer samples than asked for must have run into the time limit.
@@ -83,6 +82,20 @@ def _envelope(record: Record, reply: Reply, seen: Observed) -> list[Finding]:
     if len(reply.warmup_s) < record.method.warmup:  # more: the batches that found out how many loops a sample needs
         found.append(f"{len(reply.warmup_s)} warm-up steps, {record.method.warmup} were asked for")
     return [Finding("envelope", text) for text in found]
+
+
+def _cpu_envelope(record: Record, reply: Reply, seen: Observed) -> list[str]:
+    if reply.cpu_s is None:
+        return []
+    most = (reply.wall_s or seen.wall_s) * len(record.cpus)
+    if reply.cpu_s > most * SLACK + CLOCK_S:
+        return [f"it reports {reply.cpu_s:.3f} s of CPU time, and its CPUs had {most:.3f} s to give"]
+    # Counters that were read a moment before the end say nothing of that moment: they bound nothing from above.
+    if seen.cpu_s is None or "after_last_read" in seen.unavailable:
+        return []
+    if reply.cpu_s > seen.cpu_s * SLACK + CLOCK_S:
+        return [f"it reports {reply.cpu_s:.3f} s of CPU time, the host counted {seen.cpu_s:.3f} s"]
+    return []
 
 
 def _throttling(seen: Observed) -> list[Finding]:

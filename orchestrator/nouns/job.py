@@ -75,7 +75,7 @@ class Threads(Noun):
     process: int
     """Threads of the process after the last sample."""
     busy: int
-    """Threads that used more than a fifth of the timed region's wall time."""
+    """Threads that ran or wanted to run, on average over the timed region, rounded."""
     pools: dict[str, int] = Field(default_factory=dict)
     """What the framework says of its own pools."""
 

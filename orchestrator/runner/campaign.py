@@ -159,7 +159,9 @@ def run_todo(
             prepared[variant.id] = Prepared("", failed[name])
 
     def publish(record: Record) -> None:
-        publish_record(todo.store, record)
+        published = publish_record(todo.store, record)
+        if published.problem:
+            announce(f"not stored: {published.problem}")
 
     return run_plan(
         todo.setup,

@@ -54,12 +54,12 @@ def workloads(tmp_path: Path) -> Path:
     return folder
 
 
-def measure(bench: Bench, *arguments: object, **env: str) -> dict[str, Any]:
+def measure(bench: Bench, *arguments: object, env: dict[str, str] | None = None) -> dict[str, Any]:
     """Variant -> row of the results, after a run."""
     store = bench.folder / "s"
-    said = bench("matrix", "--engine", "docker", "--store", store, *arguments, timeout=1500, **env)
+    said = bench("matrix", "--engine", "docker", "--store", store, *arguments, timeout=1500, env=env)
     assert said.code == 0, said.err
-    rows = bench("results", "--store", store, "--format", "json", **env).json()["results"]
+    rows = bench("results", "--store", store, "--format", "json", env=env).json()["results"]
     return {row["variant"]: row for row in rows}
 
 
@@ -68,7 +68,7 @@ def test_every_framework_agrees_with_the_reference_and_keeps_its_label(bench: Be
         bench,
         *("--variants", ",".join([*PIP, *NUMPY, *TORCH]), "--suite", "demo"),
         *("--workloads", "tiny-infer-b1", "--blocks", "1"),
-        BENCH_WORKLOADS=str(workloads),
+        env={"BENCH_WORKLOADS": str(workloads)},
     )
     assert set(rows) == {*PIP, *NUMPY, *TORCH}
     assert {name: (row["valid"], row["reasons"]) for name, row in rows.items()} == dict.fromkeys(rows, (1, ""))
@@ -83,7 +83,7 @@ def test_a_row_that_says_mkl_and_installs_openblas_is_invalid(bench: Bench, tmp_
     rows = measure(
         bench,
         *("--frameworks", "numpy", "--suite", "demo", "--workloads", "gemm-infer-b1"),
-        BENCH_IMAGES=str(images),
+        env={"BENCH_IMAGES": str(images)},
     )
     lie, honest = rows["numpy-2.4.6-pip-mkl-cpu"], rows[PIP[0]]
     assert (lie["valid"], honest["valid"]) == (0, 5)
@@ -93,8 +93,8 @@ def test_a_row_that_says_mkl_and_installs_openblas_is_invalid(bench: Bench, tmp_
     assert [item["verdict"] for item in compared] == ["invalid"]
 
 
-# The catalogue refuses a row whose Debian packages are another provider than its label says; what a wheel carries inside
-# it cannot know, and only the run tells.
+# The catalogue refuses a row whose Debian packages are another provider than its label says; what a wheel carries
+# inside it cannot know, and only the run tells.
 ROW = """
 [[variant]]
 framework = "numpy"
@@ -115,7 +115,7 @@ def test_a_backend_that_leaves_out_one_relu_is_wrong(bench: Bench, workloads: Pa
     rows = measure(
         bench,
         *("--variants", PIP[0], "--suite", "demo", "--workloads", "mobilenet_v1-infer-b1", "--blocks", "1"),
-        BENCH_WORKLOADS=str(workloads),
+        env={"BENCH_WORKLOADS": str(workloads)},
     )
     row = rows[PIP[0]]
     assert row["valid"] == 0

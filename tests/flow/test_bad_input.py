@@ -84,7 +84,7 @@ def test_a_malformed_row_names_file_key_and_expectation(
     text = path.read_text()
     assert before in text
     path.write_text(text.replace(before, after, 1))
-    message = one_message(bench("variants", BENCH_IMAGES=str(images)), 4)
+    message = one_message(bench("variants", env={"BENCH_IMAGES": str(images)}), 4)
     assert all(word in message for word in words), message
 
 
@@ -97,20 +97,20 @@ def test_an_unknown_key_of_the_configuration_is_refused(bench: Bench, tmp_path: 
 
 def test_a_row_whose_lock_is_missing_says_which_command_writes_it(bench: Bench, images: Path) -> None:
     shutil.rmtree(images / "locks")
-    said = bench("render", "numpy-2.4.6-pip-openblas-cpu", BENCH_IMAGES=str(images))
+    said = bench("render", "numpy-2.4.6-pip-openblas-cpu", env={"BENCH_IMAGES": str(images)})
     assert "bench lock" in one_message(said, 8)
 
 
 def test_no_engine_and_nothing_for_the_local_one_says_why(bench: Bench) -> None:
-    said = bench("matrix", "--install", "distro", "--suite", "quick", **NOWHERE)
+    said = bench("matrix", "--install", "distro", "--suite", "quick", env=NOWHERE)
     assert "local engine" in said.err
     message = one_message(said, 5)
     assert "nothing of what was asked for" in message
 
 
 def test_an_engine_that_was_named_is_never_replaced(bench: Bench) -> None:
-    assert "docker" in one_message(bench("matrix", "--engine", "docker", "--suite", "quick", **NOWHERE), 5).lower()
-    assert one_message(bench("build", "--variants", "numpy-2.4.6-pip-*", **NOWHERE), 5)
+    assert "docker" in one_message(bench("matrix", "--engine", "docker", "--suite", "quick", env=NOWHERE), 5).lower()
+    assert one_message(bench("build", "--variants", "numpy-2.4.6-pip-*", env=NOWHERE), 5)
 
 
 def test_a_store_that_is_a_file_is_refused(bench: Bench, tmp_path: Path) -> None:

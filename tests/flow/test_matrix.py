@@ -127,8 +127,8 @@ def test_the_store_is_found_by_the_documented_rules(bench: Bench, tmp_path: Path
     (tmp_path / "bench.toml").write_text('store = "here"\n')
     assert bench(*NUMPY).code == 0
     assert (tmp_path / "here" / "records").is_dir()
-    assert bench(*NUMPY, BENCH_STORE=str(tmp_path / "there")).code == 0
+    assert bench(*NUMPY, env={"BENCH_STORE": str(tmp_path / "there")}).code == 0
     assert (tmp_path / "there" / "records").is_dir()
-    assert bench(*NUMPY, "--store", tmp_path / "named", BENCH_STORE=str(tmp_path / "other")).code == 0
+    assert bench(*NUMPY, "--store", tmp_path / "named", env={"BENCH_STORE": str(tmp_path / "other")}).code == 0
     assert (tmp_path / "named" / "records").is_dir()
     assert not (tmp_path / "other").exists()

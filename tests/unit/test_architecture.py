@@ -112,11 +112,7 @@ def test_the_command_line_starts_without_a_heavy_library() -> None:
 
 def _at_import(tree: ast.Module) -> list[ast.Import | ast.ImportFrom]:
     """Imports that run when the module is imported: not those in functions or under TYPE_CHECKING."""
-    found: list[ast.Import | ast.ImportFrom] = []
-    for node in tree.body:
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            found.append(node)
-    return found
+    return [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(HOST)))

@@ -19,9 +19,7 @@ class Backend(base.Backend):
     def configure(self):
         # XLA's CPU client reads the size of its pool from here, once, when it is made; otherwise it takes the affinity.
         os.environ["PJRT_NPROC"] = str(self.threads)
-        if self.threads == 1:  # otherwise the calling thread and the pool's only one take turns: two busy threads
-            os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_cpu_multi_thread_eigen=false"
-        import jax  # noqa: PLC0415  (after the variables are set)
+        import jax  # noqa: PLC0415  (after the variable is set)
 
         jax.config.update("jax_platforms", "cpu")
         jax.config.update("jax_default_matmul_precision", "highest")
@@ -64,7 +62,10 @@ class Backend(base.Backend):
         return "jaxlib {0}, platform {1}, XLA_FLAGS={2!r}".format(jaxlib.__version__, self.jax.default_backend(), flags)
 
     def pools(self):
-        """Nothing in JAX says how large XLA's pool is; its threads have a name of their own."""
+        """Nothing in JAX says how large XLA's pool is; its threads have a name of their own.
+
+        A step also runs on the thread that dispatched it, which waits while the pool works: of one, two take turns.
+        """
         names = []
         for task in os.listdir("/proc/self/task"):
             with open("/proc/self/task/{0}/comm".format(task)) as file:
@@ -76,12 +77,12 @@ class Backend(base.Backend):
         return "float32" if types == {"f32"} else ", ".join(sorted(types))
 
     def static_libraries(self):
-        """Eigen's pool has named XLA's threads; which products YNNPACK took is in the optimised HLO."""
+        """YNNPACK where XLA fused products for it, Eigen for the others; `how` counts both in XLA's optimised HLO."""
         inside, outside = products(self._compiled())
         how = "{0} products and convolutions in XLA's optimised HLO, {1} of them in YNNPACK's fusions"
-        how = how.format(inside + outside, inside)
-        names = ["eigen"] + ["ynnpack"] * bool(inside)
-        return [{"kind": "blas", "name": name, "version": None, "how": how} for name in names]
+        made = {"version": None, "how": how.format(inside + outside, inside)}
+        eigen = [dict(made, kind="blas", name="eigen")] if outside else []
+        return eigen + ([dict(made, kind="kernels", name="ynnpack")] if inside else [])
 
     def onednn_state(self):
         calls = len(re.findall(r"__onednn\$", self._compiled()))

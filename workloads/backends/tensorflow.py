@@ -15,7 +15,7 @@ def conv_padding(node):
     """ONNX's pads as the `padding` of a convolution: a word where one says the same, otherwise pairs."""
     kernel, pads = node.attrs["kernel_shape"], list(node.attrs.get("pads", [0, 0, 0, 0]))
     before = [(k - 1) // 2 for k in kernel]
-    same = before + [k - 1 - b for k, b in zip(kernel, before)]  # noqa: B905  (Python 3.10 has `strict`)
+    same = before + [k - 1 - b for k, b in zip(kernel, before)]  # noqa: B905  (3.10 has it)
     if node.attrs.get("strides", [1, 1]) == node.attrs.get("dilations", [1, 1]) == [1, 1] and pads == same:
         return "SAME"  # at a larger stride SAME pads [0, 0, 1, 1] where symmetric pads say [1, 1, 1, 1]
     return pairs(pads)
@@ -42,6 +42,25 @@ def nhwc(shape):
 def variable(array):
     """A weight, as a layer would hold it."""
     return tf.Variable(array, trainable=False)
+
+
+def convolution(node, w):
+    """The convolution with w [out, in / group, kh, kw]; conv2d sees the groups in the shape of the kernel."""
+    kernel, padding = variable(w.transpose(2, 3, 1, 0)), conv_padding(node)
+    strides, dilations = node.attrs.get("strides", [1, 1]), node.attrs.get("dilations", [1, 1])
+    return lambda x: tf.nn.conv2d(x, kernel, strides, padding, dilations=dilations)
+
+
+def split(node, w, group):
+    """One convolution per group: without oneDNN, the graph that fuses a grouped one with its bias cannot run it
+    ("Fused conv implementation does not support grouped convolutions for now")."""
+    convolutions = [convolution(node, part) for part in np.split(w, group)]
+
+    def grouped(x):
+        parts = tf.split(x, group, axis=3)
+        return tf.concat([one(part) for one, part in zip(convolutions, parts)], axis=3)  # noqa: B905  (3.10 has it)
+
+    return grouped
 
 
 def depthwise(node, w):
@@ -73,7 +92,7 @@ class Backend(base.Backend):
         made = self.operators(nodes, weights)
 
         def network(*tensors):
-            return self.walk(made, dict(zip(inputs, tensors)), outputs)  # noqa: B905  (Python 3.10 has `strict`)
+            return self.walk(made, dict(zip(inputs, tensors)), outputs)  # noqa: B905  (3.10 has it)
 
         self.network = network
         self.signature = [tf.TensorSpec(nhwc(shape), tf.float32, name) for name, shape in inputs.items()]
@@ -128,13 +147,10 @@ class Backend(base.Backend):
         w, group = weights["W"], node.attrs.get("group", 1)
         if group > 1 and w.shape[1] == 1:
             convolved = depthwise(node, w.reshape((group, -1) + w.shape[2:]))
+        elif group > 1 and self.execution == "default" and self.onednn != "on":
+            convolved = split(node, w, group)
         else:
-            kernel, padding = variable(w.transpose(2, 3, 1, 0)), conv_padding(node)
-            strides, dilations = node.attrs.get("strides", [1, 1]), node.attrs.get("dilations", [1, 1])
-
-            def convolved(x):
-                return tf.nn.conv2d(x, kernel, strides, padding, dilations=dilations)
-
+            convolved = convolution(node, w)
         if "B" not in weights:
             return convolved
         bias = variable(weights["B"])

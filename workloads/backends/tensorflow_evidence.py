@@ -9,32 +9,32 @@ import tensorflow as tf
 COMPUTING = ("Conv2D", "_FusedConv2D", "DepthwiseConv2dNative", "_FusedDepthwiseConv2dNative", "MatMul", "_FusedMatMul")
 """Operators of a graph that oneDNN's rewriting would have replaced."""
 
-HEADERS = {
-    "eigen": ("Eigen/src/Core/util/Macros.h", "EIGEN_(?:WORLD|MAJOR|MINOR)_VERSION"),
-    "onednn": ("external/onednn/include/oneapi/dnnl/dnnl_version.h", "DNNL_VERSION_(?:MAJOR|MINOR|PATCH)"),
-}
-"""Library -> the header in the wheel that it was compiled with, and the `#define`s of its version there."""
-
-
-def version(name):
-    """`3.7.3` of the library that is compiled in, or None where the wheel has no such header."""
-    path, pattern = HEADERS[name]
-    try:
-        with open(os.path.join(tf.sysconfig.get_include(), path), encoding="utf-8") as file:
-            return ".".join(re.findall(r"#define {0} (\d+)".format(pattern), file.read())) or None
-    except OSError:
-        return None
+HEADERS = (
+    ("blas", "eigen", "Eigen/Version", "EIGEN_(?:MAJOR|MINOR|PATCH)_VERSION"),
+    ("blas", "eigen", "Eigen/src/Core/util/Macros.h", "EIGEN_(?:WORLD|MAJOR|MINOR)_VERSION"),  # until 2024
+    ("onednn", "onednn", "external/onednn/include/oneapi/dnnl/dnnl_version.h", "DNNL_VERSION_(?:MAJOR|MINOR|PATCH)"),
+)
+"""Kind and name of a library, the wheel's header with its version, and the names of the `#define`s."""
 
 
 def static_libraries():
-    """Eigen and oneDNN as `Backend.static_libraries` returns them: those whose headers the wheel carries."""
+    """Eigen and oneDNN as `Backend.static_libraries` returns them: those whose version is in the wheel's headers."""
     made = []
-    for kind, name in (("blas", "eigen"), ("onednn", "onednn")):
-        path = HEADERS[name][0]
-        if os.path.exists(os.path.join(tf.sysconfig.get_include(), path)):
+    for kind, name, path, pattern in HEADERS:
+        try:
+            with open(os.path.join(tf.sysconfig.get_include(), path), encoding="utf-8") as file:
+                numbers = re.findall(r"#define {0} (\d+)".format(pattern), file.read())
+        except OSError:
+            continue
+        if numbers:
             how = "compiled into libtensorflow_cc: the wheel carries {0}, and no file of that library".format(path)
-            made.append({"kind": kind, "name": name, "version": version(name), "how": how})
+            made.append({"kind": kind, "name": name, "version": ".".join(numbers), "how": how})
     return made
+
+
+def version(name):
+    """`3.7.3` of the library that is compiled in, or None."""
+    return next((entry["version"] for entry in static_libraries() if entry["name"] == name), None)
 
 
 def onednn_state(execution, function, tensors):

@@ -3,11 +3,14 @@
 import os
 
 BUSY_SHARE = 0.2
-"""A thread is busy when it used more than this share of the timed region's wall time; spinning at a barrier counts."""
+"""Where the kernel does not tell how long a thread waited for a CPU: share of the wall time above which it counts."""
 
 
-def cpu_seconds(folder="/proc/self/task"):
-    """Thread id -> CPU seconds so far. From `schedstat` (nanoseconds), else from `stat` (clock ticks of 10 ms)."""
+def run_seconds(folder="/proc/self/task"):
+    """Thread id -> (seconds on a CPU, seconds waiting for one or None).
+
+    From `schedstat` (nanoseconds); from `stat` (clock ticks of 10 ms), which knows no waiting, where there is none.
+    """
     seconds = {}
     for task in os.listdir(folder):
         try:
@@ -20,10 +23,11 @@ def cpu_seconds(folder="/proc/self/task"):
 def _read_task(folder):
     try:
         with open(os.path.join(folder, "schedstat")) as file:
-            return int(file.read().split()[0]) / 1e9
-    except (OSError, IndexError):
+            ran, waited = file.read().split()[:2]
+            return int(ran) / 1e9, int(waited) / 1e9
+    except (OSError, ValueError):
         with open(os.path.join(folder, "stat")) as file:
-            return parse_stat(file.read()) / float(os.sysconf("SC_CLK_TCK"))
+            return parse_stat(file.read()) / float(os.sysconf("SC_CLK_TCK")), None
 
 
 def parse_stat(text):
@@ -33,9 +37,9 @@ def parse_stat(text):
 
 
 class Counter(object):
-    """Reads every thread's clock directly before and after the timed region."""
+    """Reads every thread's clocks directly before and after the timed region."""
 
-    def __init__(self, read=cpu_seconds):
+    def __init__(self, read=run_seconds):
         self.read = read
         self.at = {}
 
@@ -44,9 +48,19 @@ class Counter(object):
         self.at[name] = self.read()
 
     def busy(self, wall_s):
-        """Threads that worked for more than BUSY_SHARE of `wall_s`; one that began later started from nothing."""
+        """Threads that ran or wanted to run, on average over `wall_s` seconds, rounded.
+
+        Eight threads that fight for one CPU each run for an eighth of the time and wait for the rest: 8. A main thread
+        and a pool's thread that take turns never want to run at once: 1. Spinning at a barrier counts.
+        """
         start, stop = self.at["start"], self.at["stop"]
-        return sum(1 for task in stop if stop[task] - start.get(task, 0.0) > BUSY_SHARE * wall_s)
+        if wall_s <= 0:
+            return 0
+        spent = [(stop[task], start.get(task, (0.0, 0.0))) for task in stop]  # one that began later began at nothing
+        if any(now[1] is None for now, _ in spent):
+            return sum(1 for now, then in spent if now[0] - then[0] > BUSY_SHARE * wall_s)
+        wanted = sum(now[0] - then[0] + now[1] - (then[1] or 0.0) for now, then in spent)
+        return int(round(wanted / wall_s))
 
     def process(self):
         """Threads of the process at the stop."""

@@ -139,6 +139,9 @@ def test_more_busy_threads_than_asked_for_are_invalid_and_fewer_are_flagged() ->
     many = judge_record(seen(threads=Threads(asked=1, process=9, busy=8)))
     assert codes(many) == ["claim:threads"]
     assert "oversubscribed: 1 asked for, 8 were busy" in many.invalid_reason
+    beside = judge_record(seen(threads=Threads(asked=1, process=3, busy=2)))
+    assert beside.valid
+    assert "extra-thread" in str(beside.flags)
     few = evidence(threads=Threads(asked=2, process=2, busy=1), affinity=(1, 0))
     judged = judge_record(record(threads=2, reported=reply(evidence=few)))
     assert judged.valid

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -155,13 +155,34 @@ def test_what_is_written_to_the_descriptor_is_captured_and_the_descriptor_restor
     assert capfd.readouterr().out == "afterwards"
 
 
-def test_threads_are_busy_by_their_own_clock() -> None:
-    clocks = iter([{"1": 5.0, "2": 1.0, "3": 0.0}, {"1": 6.0, "2": 1.1, "3": 0.0, "4": 0.9}])
+def busy(start: dict[str, Any], stop: dict[str, Any], wall_s: float = 1.0) -> int:
+    clocks = iter([start, stop])
     counter = threads.Counter(read=lambda: next(clocks))
     counter.mark("start")
     counter.mark("stop")
-    assert counter.busy(1.0) == 2  # the first, and the one that began meanwhile
-    assert counter.process() == 4
+    assert counter.process() == len(stop)
+    found: int = counter.busy(wall_s)
+    return found
+
+
+def test_eight_threads_that_fight_for_one_cpu_are_eight_busy_threads() -> None:
+    assert busy({}, {str(task): (0.125, 0.875) for task in range(8)}) == 8
+
+
+def test_two_threads_that_take_turns_are_one_busy_thread() -> None:
+    assert busy({"1": (5.0, 1.0), "2": (0.0, 0.0)}, {"1": (5.3, 1.02), "2": (0.65, 0.01)}) == 1
+
+
+def test_a_thread_that_began_meanwhile_counts_and_one_that_slept_does_not() -> None:
+    assert busy({"1": (9.0, 0.0)}, {"1": (9.97, 0.0), "2": (0.9, 0.08), "3": (0.0, 0.0)}) == 2
+
+
+def test_without_the_kernels_word_on_waiting_threads_count_by_what_they_ran() -> None:
+    assert busy({"1": (9.0, None)}, {"1": (9.9, None), "2": (0.3, None), "3": (0.1, None)}) == 2
+
+
+def test_the_threads_of_this_process_can_be_read() -> None:
+    assert all(ran >= 0 and (waited is None or waited >= 0) for ran, waited in threads.run_seconds().values())
 
 
 def test_the_stat_of_a_thread_with_a_strange_name_is_read() -> None:
