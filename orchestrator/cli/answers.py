@@ -15,7 +15,10 @@ def results(
     form: FormatOption = Format.TABLE,
     output: OutputOption = None,
 ) -> None:
-    """Every cell of the store: time with its interval, what was proved, and what is wrong with it."""
+    """Every cell of the store.
+
+    Its time with an interval, what was proved, and what is wrong with it.
+    """
     from orchestrator.analysis.summary import summarise_records
     from orchestrator.report.tables import results_table
     from orchestrator.runner.folders import find_store
@@ -39,7 +42,10 @@ def compare(
     form: FormatOption = Format.TABLE,
     output: OutputOption = None,
 ) -> None:
-    """Ratios with their intervals and a verdict: B against A, or rows that differ in nothing but one thing."""
+    """Ratios, intervals and verdicts.
+
+    B against A, or (--by) rows that differ in nothing but one thing.
+    """
     from orchestrator.analysis.axes import compare_by
     from orchestrator.analysis.compare import compare as compare_two
     from orchestrator.errors import UsageError

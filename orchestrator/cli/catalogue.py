@@ -27,7 +27,10 @@ def variants(
     why: Annotated[str, typer.Option("--why", help="Explain one row: its claims, pins and traps.", metavar="ID")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """The catalogue: every build that can be measured, and what does not exist and why."""
+    """Every build that can be measured.
+
+    And what does not exist, with the reason.
+    """
     from orchestrator.catalog.find import find_variant
     from orchestrator.catalog.rows import read_variants
     from orchestrator.catalog.select import select

@@ -27,7 +27,10 @@ def lock(
     pattern: VariantsOption = "*",
     upgrade: Annotated[bool, typer.Option("--upgrade", help="Resolve again where a lock is there already.")] = False,
 ) -> None:
-    """Write hash-pinned requirements for the rows that install from a package index."""
+    """Write hash-pinned requirements.
+
+    For the rows that install from a package index; a lock that is there is left alone.
+    """
     from orchestrator.builder.lock import write_locks
     from orchestrator.catalog.rows import read_variants
     from orchestrator.catalog.select import select
@@ -54,7 +57,10 @@ def build(
     jobs: JobsOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Build the images of the catalogue; what is there already is left alone."""
+    """Build images.
+
+    What is there already is left alone; one that fails does not stop the others.
+    """
     from orchestrator.builder.build import build_images
     from orchestrator.catalog.rows import read_variants
     from orchestrator.catalog.select import select

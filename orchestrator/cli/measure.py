@@ -49,7 +49,10 @@ def matrix(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; no engine is asked.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure every workload on every variant, in randomised blocks; runs only what the store lacks."""
+    """Measure what the store lacks.
+
+    Every workload on every variant, in randomised complete blocks, each trial in a fresh container.
+    """
     from orchestrator.runner.campaign import Request, build_missing, find_todo, plan_dry, run_todo
     from orchestrator.screen.building import BuildScreen
     from orchestrator.screen.plain import say
@@ -84,7 +87,7 @@ def matrix(
 
 
 def doctor(*, as_json: JsonOption = False) -> None:
-    """What this host and its engine can do, and what would spoil a measurement."""
+    """This host, and what would spoil a measurement on it."""
     from orchestrator.runner.examine import examine_host
     from orchestrator.screen.planning import show_findings
 
@@ -92,7 +95,10 @@ def doctor(*, as_json: JsonOption = False) -> None:
 
 
 def reap() -> None:
-    """Remove containers that a dead run left behind; those of a living one stay."""
+    """Remove containers that a dead run left behind.
+
+    Those of a living one stay.
+    """
     from orchestrator.engines.docker import DockerEngine
     from orchestrator.engines.docker import reap as remove_dead
     from orchestrator.screen.plain import say

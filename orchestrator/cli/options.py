@@ -36,21 +36,11 @@ class EngineChoice(StrEnum):
     FAKE = "fake"
 
 
-SELECT = "Selection"
-
-Frameworks = Annotated[
-    str, typer.Option("--frameworks", help="Comma-separated names, or `all`.", rich_help_panel=SELECT, metavar="NAMES")
-]
-DeviceOption = Annotated[DeviceChoice, typer.Option("--device", help="Device of the build.", rich_help_panel=SELECT)]
-BlasOption = Annotated[
-    str, typer.Option("--blas", help="Comma-separated BLAS names.", rich_help_panel=SELECT, metavar="NAMES")
-]
-InstallOption = Annotated[
-    str, typer.Option("--install", help="Of: pip, distro, source.", rich_help_panel=SELECT, metavar="NAMES")
-]
-VariantsOption = Annotated[
-    str, typer.Option("--variants", help="Glob over variant identifiers.", rich_help_panel=SELECT, metavar="GLOB")
-]
+Frameworks = Annotated[str, typer.Option("--frameworks", help="Comma-separated names, or `all`.", metavar="NAMES")]
+DeviceOption = Annotated[DeviceChoice, typer.Option("--device", help="Device of the build.")]
+BlasOption = Annotated[str, typer.Option("--blas", help="Comma-separated BLAS names.", metavar="NAMES")]
+InstallOption = Annotated[str, typer.Option("--install", help="Of: pip, distro, source.", metavar="NAMES")]
+VariantsOption = Annotated[str, typer.Option("--variants", help="Glob over variant identifiers.", metavar="GLOB")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, and nothing else.")]
 StoreOption = Annotated[
     Path | None,

@@ -1,0 +1,147 @@
+"""Which promises of speed does the tool keep on this machine? `make perf` prints them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.records import fill_store
+from benchmarks.timing import alone, call, command, paired, show, show_ratio
+from orchestrator import paths
+from orchestrator.engines.docker import DockerEngine
+from orchestrator.errors import BenchError
+from orchestrator.nouns.launch import Launch
+from orchestrator.nouns.variant import Blas, Install, Variant
+from orchestrator.nouns.workload import Method, Workload
+from orchestrator.planner.blocks import plan_trials
+from orchestrator.planner.cells import make_plan
+
+BASE = "python:3.11-slim-bookworm"
+CPU = max(os.sched_getaffinity(0))
+WEIGHTS = (
+    "import json; from workloads.weights import make_weights;"
+    "make_weights(json.load(open('workloads/networks/vgg16.json')), 1)"
+)
+MEMORY = 2**30
+
+
+def main() -> None:
+    """Every figure, with its target; ratios are of pairs taken in turn."""
+    print(f"{'':<58} {'min':>8} {'median':>8} {'max':>8}")
+    measure_start()
+    measure_plan()
+    measure_weights()
+    measure_store()
+    try:
+        measure_engine()
+    except BenchError as error:
+        print(f"not measured: {error}")
+
+
+def measure_start() -> None:
+    """`bench --help` beside an interpreter that imports what it cannot do without."""
+    bench = Path(sys.executable).with_name("bench")
+    ours, bare = paired(command([bench, "--help"]), command([sys.executable, "-c", "import typer, rich"]), 15)
+    show("bench --help", ours, "target: 0.15 s")
+    show_ratio("bench --help / python -c 'import typer, rich'", ours, bare, "target: 1.5x")
+
+
+def measure_plan() -> None:
+    """100,000 cells, and every trial of one block in its order."""
+    rows = [
+        Variant(
+            framework="numpy",
+            version=f"1.{number}",
+            install=Install.PIP,
+            blas=Blas.OPENBLAS,
+            python="3.11",
+            base=BASE,
+            backend="numpy_blas",
+        )
+        for number in range(1000)
+    ]
+    work = [Workload(network=f"n{number}") for number in range(100)]
+
+    def plan() -> None:
+        made = make_plan(rows, work, Method(blocks=1), threads=(1,))
+        assert sum(1 for _ in plan_trials(made)) == 100_000
+
+    show("a plan of 100,000 cells, ordered", alone(call(plan), 5), "target: 1 s")
+
+
+def measure_weights() -> None:
+    """VGG-16's 138 million float32, from the start of the process."""
+    root = paths.workloads_dir().parent
+    show(
+        "weights of VGG-16, from the start of the process",
+        alone(command([sys.executable, "-c", WEIGHTS], cwd=root), 5),
+        "target: 2.5 s",
+    )
+
+
+def measure_store() -> None:
+    """10,000 records of a real size."""
+    from orchestrator.store.frame import load_frame
+    from orchestrator.store.opening import open_store
+
+    with tempfile.TemporaryDirectory() as folder:
+        publish = fill_store(Path(folder) / "s", 10_000)
+        store = open_store(Path(folder) / "s")
+        show("publish a record, fsync included", publish, "target: 0.010 s")
+
+        def rebuild() -> None:
+            store.index.unlink(missing_ok=True)
+            load_frame(store)
+
+        show("10,000 records: rebuild the index", alone(call(rebuild), 3), "target: 10 s")
+        show("10,000 records: load", alone(call(lambda: load_frame(store)), 5), "target: 0.5 s")
+
+
+def measure_engine() -> None:
+    """A trial's launch beside a bare `docker run` with the same flags, and a build with nothing to do."""
+    engine = DockerEngine()
+    engine.check()
+    image = str(engine.client.inspect_image(BASE)["Id"])  # type: ignore[no-untyped-call]
+    launch = Launch(
+        name="perf",
+        image=image,
+        argv=("python3", "-c", "open('reply.json', 'w').write('{}')"),
+        env={"HOME": "/tmp"},  # noqa: S108  (inside the container)
+        files={"job.json": b"{}"},
+        results={"reply.json": 1000},
+        cpus=(CPU,),
+        mems=(0,),
+        memory_bytes=MEMORY,
+        pids=64,
+        timeout_s=60,
+        labels={"bench.run": "perf"},
+    )
+
+    def ours() -> None:
+        assert engine.run(launch).files
+
+    # fmt: off
+    bare = [
+        "docker", "run", "--rm", "--init", "--network", "none", "--read-only", "--cpuset-cpus", str(CPU),
+        "--cpuset-mems", "0", "--memory", str(MEMORY), "--memory-swap", str(MEMORY), "--cap-drop", "ALL",
+        "--security-opt", "no-new-privileges", "--user", "65534:65534", "--pids-limit", "64", "--ulimit", "core=0",
+        "--shm-size", str(launch.shm_bytes), "--tmpfs", f"/tmp:size={launch.tmp_bytes},nosuid,nodev",
+        "--log-opt", "max-size=1m", "--log-opt", "max-file=1", "--pull", "never", "--volume", "/bench",
+        "--env", "HOME=/tmp", image, "python3", "-c", "open('/tmp/reply.json', 'w').write('{}')",
+    ]
+    # fmt: on
+    a, b = paired(call(ours), command(bare), 20)
+    show("a launch of the docker engine, files in and out", a)
+    show_ratio("that / a bare `docker run` with the same flags", a, b, "target: 1.3x")
+    bench = Path(sys.executable).with_name("bench")
+    if subprocess.run([bench, "build"], capture_output=True, check=False).returncode == 0:
+        show(
+            "bench build, nothing to do", alone(command([bench, "build"], stderr=subprocess.DEVNULL), 5), "target: 3 s"
+        )
+    engine.close()
+
+
+main()
