@@ -181,6 +181,7 @@ def timed(row: Variant, block: int, seconds: float, **fields: Any) -> Record:
         Blas.OPENBLAS: (library(core=row.core or "Cooperlake"),),
         Blas.MKL: (mkl(),),
         Blas.EIGEN: (),
+        Blas.XLA: (),
         Blas.MLAS: (),
         Blas.ONEDNN: (),
     }.get(row.blas, (library(name=str(row.blas), path=f"/usr/lib/{row.blas}.so", version=None, core=row.core or None),))

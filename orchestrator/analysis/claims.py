@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from orchestrator.nouns.record import Record
 
 # Compiled into the framework's own files: there is no shared library to find, so it is proved by what is not there.
-COMPILED_IN = frozenset({Blas.EIGEN, Blas.MLAS, Blas.ONEDNN})
+COMPILED_IN = frozenset({Blas.EIGEN, Blas.XLA, Blas.MLAS, Blas.ONEDNN})
 # One kernel family under the names of OpenBLAS and of BLIS.
 _ALIASES = {"skx": "skylakex", "knights landing": "knl", "sandy bridge": "sandybridge"}
 _CAPABILITIES = {"Seccomp": "2", "NoNewPrivs": "1", "CapEff": "0"}

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 SPREAD = 0.01
 """Standard deviation of the logarithm of a sample."""
-COMPILED_IN = {Blas.EIGEN, Blas.MLAS, Blas.ONEDNN}
+COMPILED_IN = {Blas.EIGEN, Blas.XLA, Blas.MLAS, Blas.ONEDNN}
 """No shared library carries these."""
 
 

@@ -28,7 +28,8 @@ class Blas(StrEnum):
     OPENBLAS = "openblas"
     BLIS = "blis"
     MKL = "mkl"
-    EIGEN = "eigen"  # compiled into TensorFlow and XLA: no shared library carries it
+    EIGEN = "eigen"  # compiled into TensorFlow: no shared library carries it
+    XLA = "xla"  # compiled into jaxlib: Eigen or YNNPACK, as the compiler chooses for each product
     MLAS = "mlas"  # compiled into ONNX Runtime
     ONEDNN = "onednn"  # compiled into OpenVINO's CPU plug-in
 

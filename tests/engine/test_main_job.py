@@ -28,7 +28,7 @@ PIP = [
     "tensorflow-2.21.0-pip-eigen-cpu",
     "tensorflow-2.21.0-pip-eigen-onednn-off-cpu",
     "onnxruntime-1.31.1-pip-mlas-cpu",
-    "jax-0.10.2-pip-eigen-cpu",
+    "jax-0.10.2-pip-xla-cpu",
     "openvino-2026.4.1-pip-onednn-cpu",
 ]
 NUMPY = [f"numpy-1.24.2-distro-{blas}-cpu" for blas in ("reference", "atlas", "openblas", "blis", "mkl")]

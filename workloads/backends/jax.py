@@ -77,12 +77,15 @@ class Backend(base.Backend):
         return "float32" if types == {"f32"} else ", ".join(sorted(types))
 
     def static_libraries(self):
-        """YNNPACK where XLA fused products for it, Eigen for the others; `how` counts both in XLA's optimised HLO."""
+        """XLA, and whose kernels it chose: YNNPACK where it fused products for it, Eigen for the others."""
+        import jaxlib  # noqa: PLC0415
+
         inside, outside = products(self._compiled())
         how = "{0} products and convolutions in XLA's optimised HLO, {1} of them in YNNPACK's fusions"
-        made = {"version": None, "how": how.format(inside + outside, inside)}
-        eigen = [dict(made, kind="blas", name="eigen")] if outside else []
-        return eigen + ([dict(made, kind="kernels", name="ynnpack")] if inside else [])
+        made = {"version": jaxlib.__version__, "how": how.format(inside + outside, inside)}
+        kernels = ["eigen"] * bool(outside) + ["ynnpack"] * bool(inside)
+        core = "+".join(kernels) or None
+        return [dict(made, kind="blas", name="xla", core=core)]
 
     def onednn_state(self):
         calls = len(re.findall(r"__onednn\$", self._compiled()))
