@@ -129,9 +129,11 @@ def _warnings(record: Record, evidence: Evidence) -> list[Finding]:
         )
     if "amd" in evidence.cpu_model.lower() and any(each.name == "mkl" for each in own):
         kernels = sorted(
-            each.name for each in evidence.libraries if each.kind == "blas-kernel" and "vml" not in each.name
+            f"lib{each.name.removeprefix('lib')}"
+            for each in evidence.libraries
+            if each.kind == "blas-kernel" and "vml" not in each.name
         )
-        path = f"runs lib{', lib'.join(kernels)}" if kernels else "does not show its code path"
+        path = f"runs {', '.join(kernels)}" if kernels else "does not show its code path"
         found.append(Finding("mkl-on-amd", f"MKL on this AMD CPU {path}"))
     for library in own:
         core = (library.core or "").lower()

@@ -34,7 +34,7 @@ class RunScreen:
         from rich.live import Live
 
         self._left = Counter(trial.cell.id for trial in trials)
-        self._workloads = list(dict.fromkeys(trial.cell.workload for trial in trials))
+        self._workloads = sorted({trial.cell.workload for trial in trials})
         self._total = len(trials)
         self._done = 0
         self._bad: Counter[str] = Counter()
@@ -115,9 +115,11 @@ class RunScreen:
         table.add_column("variant", no_wrap=True)
         for workload in self._workloads:
             table.add_column(workload, justify="right", no_wrap=True)
-        for row in dict.fromkeys(row for row, _ in self._last_status):
+        for row in sorted({row for row, _ in self._last_status}):
             table.add_row(row, *(self._cell((row, workload)) for workload in self._workloads))
-        return Group(Text(head), ProgressBar(self._total, self._done, width=60), table, Text(self._now, style="dim"))
+        bar = Table.grid()  # a bar alone ends no line
+        bar.add_row(ProgressBar(self._total, self._done, width=60))
+        return Group(Text(head), bar, Text(self._now, style="dim"), table)
 
     def _cell(self, place: tuple[str, str]) -> str:
         means = self._means.get(place)
