@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.report import formats
+from orchestrator.report.drawing import draw_comparisons, draw_results
 from orchestrator.report.durations import show_duration, show_interval
-from orchestrator.report.escape import clean_text
 from orchestrator.report.rows import COMPARISON_COLUMNS, RESULT_COLUMNS, comparison_row, result_row
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def results_table(summaries: Sequence[Summary], form: str = "table") -> Renderab
     lines = [_result_line(summary) for summary in summaries]
     if form == "markdown":
         return formats.write_markdown(RESULT_HEADINGS, lines)
-    return _draw("Results", RESULT_HEADINGS, lines)
+    return draw_results(summaries)
 
 
 def comparisons_table(comparisons: Comparisons, form: str = "table") -> RenderableType | str | bytes:
@@ -57,10 +57,7 @@ def comparisons_table(comparisons: Comparisons, form: str = "table") -> Renderab
 
         words = "\n\n".join(markdown_text(line) for line in below)
         return f"{formats.write_markdown(COMPARISON_HEADINGS, lines)}\n{words}\n"
-    from rich.console import Group
-    from rich.text import Text
-
-    return Group(_draw("Comparisons", COMPARISON_HEADINGS, lines), *(Text(clean_text(line)) for line in below))
+    return draw_comparisons(comparisons)
 
 
 def _result_line(summary: Summary) -> list[str]:
@@ -96,16 +93,3 @@ def _comparison_line(item: Comparison) -> list[str]:
         "; ".join(item.differences),
         "; ".join(part for part in remarks if part),
     ]
-
-
-def _draw(title: str, headings: Sequence[str], lines: Sequence[Sequence[str]]) -> RenderableType:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=title, title_justify="left")
-    for heading in headings:
-        table.add_column(heading, no_wrap=heading in {"workload", "thr"}, overflow="fold")
-    for line in lines:
-        # Text, not str: square brackets of a record are shown, not taken for markup.
-        table.add_row(*(Text(clean_text(cell)) for cell in line))
-    return table

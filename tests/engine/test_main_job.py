@@ -57,12 +57,13 @@ def workloads(tmp_path: Path) -> Path:
 def measure(bench: Bench, *arguments: object, env: dict[str, str] | None = None) -> dict[str, Any]:
     """Variant -> row of the results, after a run."""
     store = bench.folder / "s"
-    said = bench("matrix", "--engine", "docker", "--store", store, *arguments, timeout=1500, env=env)
+    said = bench("matrix", "--engine", "docker", "--store", store, *arguments, timeout=2000, env=env)
     assert said.code == 0, said.err
     rows = bench("results", "--store", store, "--format", "json", env=env).json()["results"]
     return {row["variant"]: row for row in rows}
 
 
+@pytest.mark.timeout(2400)  # on a new machine it builds fourteen images
 def test_every_framework_agrees_with_the_reference_and_keeps_its_label(bench: Bench, workloads: Path) -> None:
     rows = measure(
         bench,
