@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from orchestrator.engines.docker import DockerEngine
 
-pytestmark = [pytest.mark.engine, pytest.mark.slow]
+pytestmark = pytest.mark.engine
 
 BASE = "python:3.6-slim-bookworm"
 DOCKERFILE = """\
