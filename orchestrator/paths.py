@@ -34,11 +34,6 @@ def cache_dir() -> Path:
     return _xdg("XDG_CACHE_HOME", ".cache")
 
 
-def state_dir() -> Path:
-    """Logs."""
-    return _xdg("XDG_STATE_HOME", ".local/state")
-
-
 def default_store() -> Path:
     """The store where neither option, environment nor configuration names one."""
     return _xdg("XDG_DATA_HOME", ".local/share") / "store"

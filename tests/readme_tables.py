@@ -55,7 +55,9 @@ def operators() -> str:
             continue
         tree = ast.parse(path.read_text())
         names = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-        found = {name for name in names if re.fullmatch(r"[A-Z][A-Za-z]+", name)}
+        assigned = [node.targets for node in ast.walk(tree) if isinstance(node, ast.Assign)]  # Conv = Relu = _same
+        names |= {each.id for targets in assigned for each in targets if isinstance(each, ast.Name)}
+        found = {name for name in names if re.fullmatch(r"[A-Z][a-z]+[A-Za-z]*", name)}
         if found:
             made[path.stem] = found
     every = sorted(set().union(*made.values()))

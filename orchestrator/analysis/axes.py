@@ -93,7 +93,7 @@ def compare_by(
         if _single(rows, axis):
             left_out += [f"{row.id}: no other row differs from it in {axis} only" for row in rows]
             continue
-        pairs += [(rows[0].id, row.id) for row in rows[1:]]
+        pairs += [(rows[0].id, row.id) for row in rows[1:] if getattr(row, axis) != getattr(rows[0], axis)]
     return compare_pairs(trials, pairs, thresholds=thresholds, rule=chosen.rule, left_out=left_out)
 
 

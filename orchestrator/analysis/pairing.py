@@ -98,6 +98,8 @@ def _problem(left: Sequence[Judged], right: Sequence[Judged]) -> str:
     bad = [_why(side) for side in (left, right) if not any(trial.valid for trial in side)]
     if bad:
         return ", ".join(dict.fromkeys(bad))
+    if _apart(left, right) * 2 > len(common_blocks(left, right)):
+        return "not interleaved: most blocks ran the two builds in runs of their own"
     unequal = _unequal(_profile(trial) for trial in (*left, *right) if trial.valid)
     return f"confounded: {', '.join(unequal)}" if unequal else ""
 
@@ -128,11 +130,25 @@ def _remarks(left: Sequence[Judged], right: Sequence[Judged]) -> list[str]:
     if shares[0] != shares[1]:
         counts = [f"{sum(not trial.valid for trial in side)}/{len(side)}" for side in (left, right)]
         notes.append(f"failures differ: {counts[0]} of the reference's trials against {counts[1]}")
-    runs = [{trial.record.block: trial.record.provenance.run for trial in side} for side in (left, right)]
-    apart = sum(runs[0][block] != runs[1][block] for block in runs[0].keys() & runs[1].keys())
-    if apart:
+    if apart := _apart(left, right):
         notes.append(f"{apart} blocks were run in parts, at different times: drift does not cancel in them")
     return notes
+
+
+def _runs(side: Sequence[Judged]) -> dict[int, str]:
+    """Block -> the `bench matrix` call that ran it."""
+    return {trial.record.block: trial.record.provenance.run for trial in side}
+
+
+def common_blocks(left: Sequence[Judged], right: Sequence[Judged]) -> set[int]:
+    """Blocks that both sides have."""
+    return _runs(left).keys() & _runs(right).keys()
+
+
+def _apart(left: Sequence[Judged], right: Sequence[Judged]) -> int:
+    """Common blocks whose two halves ran at different times: whatever drifts does not cancel in them."""
+    one, two = _runs(left), _runs(right)
+    return sum(one[block] != two[block] for block in common_blocks(left, right))
 
 
 def _side(trials: Sequence[Judged]) -> Side:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from orchestrator.nouns.record import Record
 
 # What may differ between two records of one machine without making them incomparable.
-_PASSING = ("load", "uptime", "free", "available", "boot", "time", "running")
+_PASSING = ("load", "uptime", "free", "available", "boot", "time", "running", "memory_kib")  # the last moves by boot
 # Fields of the method that say when to stop or give up, not what a sample is.
 _LIMITS = frozenset({"blocks", "timeout_s", "memory_bytes"})
 

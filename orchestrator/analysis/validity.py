@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from orchestrator.nouns.launch import Observed
     from orchestrator.nouns.record import Record
 
+LEAST_SHARE = 0.8
+LEAST_SAMPLE_S = 0.5e-3
+"""Half of what the harness aims at: the loops are chosen by a first try, and a step may get faster after it."""
 SLACK = 1.02
 """Two clocks in two processes: the inner one may seem this much longer than the outer."""
 CLOCK_S = 0.02
@@ -32,6 +35,7 @@ _CHECKS = (
     claims.check_onednn,
     claims.check_threads,
     claims.check_version,
+    claims.check_host,
     claims.check_device,
     claims.check_isolation,
 )
@@ -73,6 +77,12 @@ def _envelope(record: Record, reply: Reply, seen: Observed) -> list[Finding]:
     total = math.fsum(samples) * reply.loops + math.fsum(reply.warmup_s) + (reply.first_s or 0.0)
     if total > seen.wall_s * SLACK:
         found.append(f"it reports {total:.3f} s of work, the host saw it live for {seen.wall_s:.3f} s")
+    # The clock keeps what the loop around the samples takes to itself, so a part of the minimum may be missing.
+    least = LEAST_SHARE * min(record.method.min_time_s, record.method.max_time_s)
+    if total < least:
+        found.append(f"{total:.3g} s of work in all, at least {record.method.min_time_s:g} s were asked for")
+    if samples and min(samples) * reply.loops < LEAST_SAMPLE_S:
+        found.append(f"a sample of {min(samples) * reply.loops:.3g} s: steps that short are timed many at once")
     found += _cpu_envelope(record, reply, seen)
     if reply.wall_s is not None and reply.wall_s > seen.wall_s * SLACK:
         found.append(f"it timed for {reply.wall_s:.3f} s, the host saw it live for {seen.wall_s:.3f} s")

@@ -40,7 +40,18 @@ PROVIDERS = {
     "libmkl-rt": (Blas.MKL, f"/usr/lib/{TRIPLET}/libmkl_rt.so"),
 }
 # Variables that would load code of the caller's choice or undo what the harness sets.
-FORBIDDEN_ENV = {"PATH", "HOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONHOME", "LD_LIBRARY_PATH", "LD_AUDIT"}
+FORBIDDEN_ENV = {
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "LD_AUDIT",
+    "MKL_DYNAMIC",
+    "OMP_DYNAMIC",
+    "BENCH_PAD",
+}
+FORBIDDEN_PART = re.compile(r"PYTHON.*|.*_(NUM|MAXIMUM)_THREADS|TF_NUM_INT(RA|ER)OP_THREADS")
 # The one library that may be preloaded: MKL's GNU layer expects it to be there.
 PRELOADS = {"libgomp.so.1"}
 
@@ -69,8 +80,8 @@ def env_problem(name: str, value: str) -> str:
     """Why a row may not set this variable to this value; empty where it may."""
     if not ENV_NAME.fullmatch(name):
         return "a name of capital letters, digits and underscores"
-    if name in FORBIDDEN_ENV:
-        return "a variable that steers a library; this one changes which code is run"
+    if name in FORBIDDEN_ENV or FORBIDDEN_PART.fullmatch(name):
+        return "a variable that steers a kernel; this one is the harness's own, or changes which code is run"
     if name == "LD_PRELOAD" and value not in PRELOADS:
         return f"one of {', '.join(sorted(PRELOADS))}"
     return "" if ENV_VALUE.fullmatch(value) else "a value of letters, digits and _ . , : / + = @ % - alone"

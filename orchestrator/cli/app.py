@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from orchestrator import __version__
 from orchestrator.cli import answers, catalogue, images, measure
-from orchestrator.errors import BenchError
+from orchestrator.errors import BenchError, InterruptedRunError, TerminatedRunError
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 app = typer.Typer(
     name="bench",
@@ -55,14 +59,28 @@ for _command in (
     app.command()(_command)
 
 
+def _stop(number: int, _frame: FrameType | None) -> NoReturn:
+    error = InterruptedRunError if number == signal.SIGINT else TerminatedRunError
+    raise error("stopped; what was finished is kept, and the same command goes on")
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    typer.secho(f"bench: {message}", err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)
+    sys.exit(code)
+
+
 def main() -> None:
     """Entry point of the `bench` script. The one place that turns an error into an exit code."""
+    # A run installs handlers of its own. Outside of one, both signals unwind what was begun: builds end their children.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     try:
         app()
     except BenchError as error:
-        typer.secho(f"bench: {error}", err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)
-        sys.exit(error.exit_code)
+        _fail(str(error), error.exit_code)
     except BrokenPipeError:
         # `bench results | head`: the reader has what it wanted; Python would complain once more while it shuts down
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), BenchError.exit_code)

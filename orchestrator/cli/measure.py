@@ -53,6 +53,7 @@ def matrix(
 
     Every workload on every variant, in randomised complete blocks, each trial in a fresh container.
     """
+    from orchestrator.errors import BuildError
     from orchestrator.runner.campaign import Request, build_missing, find_todo, plan_dry, run_todo
     from orchestrator.screen.building import BuildScreen
     from orchestrator.screen.plain import say
@@ -83,6 +84,8 @@ def matrix(
             failed = build_missing(todo, jobs=jobs or None, on_event=building)
         with RunScreen(todo.trials) as running:
             run_todo(todo, failed=failed, on_event=running, announce=say)
+        if failed:
+            raise BuildError(f"not measured, as these images could not be built: {', '.join(failed)}; the rest was")
     show_done(todo, as_json=as_json)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from orchestrator import paths
 from orchestrator.builder.build import build_images
@@ -27,7 +27,7 @@ from orchestrator.runner.folders import find_store
 from orchestrator.runner.reference import read_expected
 from orchestrator.runner.run import run_plan
 from orchestrator.runner.setup import Prepared, cell_keys, make_setup, prepare_images
-from orchestrator.store.opening import open_store
+from orchestrator.store.opening import hold_store, open_store
 from orchestrator.store.publish import publish_record
 from orchestrator.store.resume import done_trials, next_attempt
 
@@ -78,6 +78,8 @@ class Todo(NamedTuple):
     trials: tuple[Trial, ...]
     done: int
     """Trials of the plan that the store has already."""
+    held: IO[bytes]
+    """The store's lock: nobody else writes to it while this is open."""
 
 
 def plan_request(request: Request, refuse: Callable[..., str] = lambda _: "") -> Plan:
@@ -128,18 +130,22 @@ def find_todo(request: Request, store: Path | None, *, announce: Callable[[str],
     images = {variant.id: render_image(variant) for variant in plan.variants}
     setup = make_setup(plan, engine=chosen.engine.name, images=images, networks=read_networks())
     opened = open_store(find_store(store), create=True)
+    held = hold_store(opened)
     done, keys = done_trials(opened), cell_keys(setup)
     trials = tuple(trial for trial in plan_trials(plan) if (keys[trial.cell], trial.block) not in done)
     total = len(plan.cells) * plan.method.blocks
-    return Todo(setup, chosen, site, opened, trials, total - len(trials))
+    return Todo(setup, chosen, site, opened, trials, total - len(trials), held)
 
 
 def build_missing(todo: Todo, *, jobs: int | None, on_event: Callable[[BuildEvent], None]) -> dict[str, str]:
-    """Build the images that the trials need; image name -> why it could not be built, for those that could not."""
+    """Build the images that the trials need; image name -> why there is none, for those that could not be.
+
+    The log's own words may name a site's indexes and folders: they go to the screen and to the log, not to a record.
+    """
     if todo.setup.engine != "docker":
         return {}
     built = build_images(_images(todo).values(), todo.site, jobs=jobs, on_event=on_event)
-    return {each.image: f"{each.reason}\nlog: {each.log}" for each in built if not each.ok}
+    return {each.image: "its image could not be built" for each in built if not each.ok}
 
 
 def run_todo(

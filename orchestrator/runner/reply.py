@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from orchestrator.nouns.launch import Outcome
 
 REPLY_FILE = "reply.json"
+LONGEST_S = 1e9
+"""No trial lasts thirty years; a sum of larger numbers could overflow wherever a record is read."""
 
 
 class Heard(NamedTuple):
@@ -74,14 +76,17 @@ def find_wrong_output(reply: Reply, expected: Mapping[str, Expected]) -> str:
 
 
 def _find_problem(reply: Reply) -> str:
+    seconds = [*reply.samples_s, *reply.warmup_s, *reply.phases_s.values()]
+    seconds += [value for value in (reply.first_s, reply.cpu_s, reply.wall_s) if value is not None]
+    if any(abs(value) > LONGEST_S for value in seconds):
+        return f"a time is longer than {LONGEST_S:g} s"
     if reply.status != "ok":
         return ""
-    if not reply.samples_s:
-        return "status ok without samples"
-    if min(reply.samples_s) <= 0:
-        return "a sample is not above 0"
-    if reply.loops < 1:
-        return "loops is below 1"
-    if reply.evidence is None:
-        return "status ok without evidence"
-    return ""
+    lacks = {
+        "status ok without samples": not reply.samples_s,
+        "a sample is not above 0": min(reply.samples_s, default=1.0) <= 0,
+        "loops is below 1": reply.loops < 1,
+        "status ok without evidence": reply.evidence is None,
+        "status ok without the wall time of its samples": reply.wall_s is None,
+    }
+    return next((problem for problem, true in lacks.items() if true), "")

@@ -182,7 +182,8 @@ class _Desk:
             try:
                 self.engine.check()
             except NoEngineError as error:
-                if self.stop.asked() or time.monotonic() > deadline:
+                self.stop.raise_if_asked()
+                if time.monotonic() > deadline:
                     message = f"{error}; every finished trial is in the store, and the same command resumes"
                     raise NoEngineError(message) from error
                 self.tell(Waiting("the engine does not answer; waiting for it"))

@@ -58,15 +58,6 @@ def quantile_interval(samples: Sequence[float], q: float, level: float = 0.95) -
     return Quantile(q, ordered[max(0, math.ceil(q * n) - 1)], ordered[low - 1], ordered[high - 1], n)
 
 
-def tukey_outliers(samples: Sequence[float], k: float = 1.5) -> list[bool]:
-    """Which samples lie more than k interquartile ranges outside the quartiles (1.5 mild, 3 severe; Tukey 1977)?"""
-    if len(samples) < 4:
-        return [False] * len(samples)
-    lower, _, upper = statistics.quantiles(samples, n=4, method="inclusive")
-    reach = k * (upper - lower)
-    return [not lower - reach <= value <= upper + reach for value in samples]
-
-
 def modified_z_outliers(samples: Sequence[float], limit: float = MODIFIED_Z) -> list[bool]:
     """Which samples lie more than `limit` median absolute deviations from the median (Iglewicz and Hoaglin 1993)?"""
     if not samples:

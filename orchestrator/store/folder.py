@@ -3,7 +3,6 @@
 bench-store.json                        {"schema": 1}
 records/<kk>/<key>.b<block>.<attempt>.json   the truth; kk are the key's first two digits
 index/records.parquet                   disposable
-journal.jsonl                           what happened when; never authoritative
 """
 
 from __future__ import annotations
@@ -44,11 +43,6 @@ class Store:
     def index(self) -> Path:
         """Can be thrown away at any time."""
         return self.root / "index" / "records.parquet"
-
-    @property
-    def journal(self) -> Path:
-        """Events; may end in a torn line."""
-        return self.root / "journal.jsonl"
 
 
 def store_error(verb: str, path: Path, error: OSError) -> StoreError:

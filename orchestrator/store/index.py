@@ -60,6 +60,8 @@ def read_index(store: Store) -> Index:
             rows.append(facts | {"size": entry.size, "mtime_ns": entry.mtime_ns})
         except BadRecordError as error:
             problems.append(Problem(entry.path, error.kind, str(error)))
+        except ArithmeticError as error:  # numbers that no honest writer leaves, as another's store may hold them
+            problems.append(Problem(entry.path, "damaged", f"its numbers cannot be computed with: {error}"))
     if not rows and all(kept):
         return Index(old, problems)
     new = pa.Table.from_pylist(rows, schema=_schema())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import stat
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from orchestrator.errors import StoreError
 from orchestrator.store.folder import MARKER, STORE_SCHEMA, Store, store_error, sync_folder
@@ -41,6 +42,28 @@ def open_store(path: Path, *, create: bool = False) -> Store:
     return store
 
 
+def hold_store(store: Store) -> IO[bytes]:
+    """Be the one run that writes to a store, until the file that is returned is closed or this process ends.
+
+    Two runs would both measure what is missing, and only one of each pair of records would be kept. Raises StoreError
+    where another run holds it.
+    """
+    path = store.root / ".lock"
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise store_error("write to", path, error) from error
+    file = os.fdopen(handle, "r+b")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise StoreError(
+            f"another run is writing to the store {store.root}; wait for it, or name another store with --store"
+        ) from None
+    return file
+
+
 def _make(path: Path) -> None:
     if path.is_symlink() or (path.exists() and not path.is_dir()):
         return  # _inspect says what is wrong with it
@@ -71,7 +94,7 @@ def _inspect(path: Path) -> None:
         raise StoreError(f"the store {path} is not a folder; name another place with --store")
     if mode & stat.S_IWOTH:
         raise StoreError(f"everybody may write to the store {path}; `chmod o-w {path}`, or name another with --store")
-    for inner in ("records", "index", "journal.jsonl", MARKER):
+    for inner in ("records", "index", MARKER):
         if (path / inner).is_symlink():
             raise StoreError(f"{path / inner} is a symbolic link; put the real one there, or name another store")
     schema = _schema(path)

@@ -19,11 +19,23 @@ LIMIT_S = 600
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The `bench` of a wheel in an environment of its own."""
     folder = tmp_path_factory.mktemp("installed")
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT]
+    build: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--wheel-dir",
+        folder,
+        ROOT,
+    ]
     subprocess.run(build, check=True, timeout=LIMIT_S, stdin=subprocess.DEVNULL)
     (wheel,) = folder.glob("bench-*.whl")
-    subprocess.run([UV, "venv", "--quiet", "--python", sys.executable, folder / "venv"], check=True, timeout=LIMIT_S)
-    install = [UV, "pip", "install", "--quiet", "--python", folder / "venv" / "bin" / "python", wheel]
+    subprocess.run(
+        [str(UV), "venv", "--quiet", "--python", sys.executable, str(folder / "venv")], check=True, timeout=LIMIT_S
+    )
+    install: list[str | Path] = [UV, "pip", "install", "--quiet", "--python", folder / "venv" / "bin" / "python", wheel]
     subprocess.run(install, check=True, timeout=LIMIT_S, stdin=subprocess.DEVNULL)
     return folder / "venv" / "bin" / "bench"
 

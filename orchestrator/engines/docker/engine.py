@@ -61,9 +61,12 @@ class DockerEngine:
     def prepare(self, variant: Variant, image: Image) -> str:
         """The id behind the image's tag: runs name the id, so that moving the tag during a run changes nothing."""
         from docker.errors import ImageNotFound
+        from requests.exceptions import RequestException
 
         try:
             return str(self.client.inspect_image(image.name)["Id"])  # type: ignore[no-untyped-call]
+        except RequestException as error:
+            raise NoEngineError(f"the engine went away: {describe_failure(error)}") from error
         except ImageNotFound as error:
             message = (
                 f"{variant.id}: there is no image {image.name}; build it with `bench build --variants {variant.id}`"

@@ -101,7 +101,10 @@ def test_a_side_that_failed_is_shown_and_not_ranked(status: Status) -> None:
 @pytest.mark.parametrize(
     ("fields", "name"),
     [
-        ({"provenance": provenance(host={"cpu_model": "Intel", "kernel": "6.18", "governor": None})}, "host.cpu_model"),
+        (
+            {"provenance": provenance(host={"cpu_model": "AMD EPYC", "kernel": "5.10", "governor": None})},
+            "host.kernel",
+        ),
         ({"provenance": provenance(host={"cpu_model": "AMD EPYC", "kernel": "5.10", "governor": None})}, "host.kernel"),
         ({"provenance": provenance(workloads_hash="ef" * 32)}, "workloads_hash"),
         ({"provenance": provenance(engine="local")}, "engine"),
@@ -131,7 +134,9 @@ def test_another_security_profile_is_confounded() -> None:
 
 
 def test_two_hosts_in_one_store_give_two_comparisons_and_no_mixture() -> None:
-    there: dict[str, Any] = {"provenance": provenance(host={"cpu_model": "Intel", "kernel": "6.18", "governor": None})}
+    there: dict[str, Any] = {
+        "provenance": provenance(host={"cpu_model": "AMD EPYC", "kernel": "5.10", "governor": None})
+    }
     records = blocks(OPENBLAS, 0.1) + blocks(MKL, 0.08) + blocks(OPENBLAS, 0.1, **there) + blocks(MKL, 0.12, **there)
     words = {each.verdict.word for each in compare(records, OPENBLAS.id, MKL.id).items}
     assert words == {Word.FASTER, Word.SLOWER}
@@ -273,3 +278,22 @@ def test_the_sentence_has_no_more_digits_than_its_interval(said: Verdict, ratio:
 def test_an_observation_without_numbers_does_not_break_a_comparison() -> None:
     bare = [timed(MKL, block, 0.1, observed=observed(wall_s=60, cpu_s=None, peak_bytes=None)) for block in range(10)]
     assert only(compare(blocks(OPENBLAS, 0.1) + bare, OPENBLAS.id, MKL.id).items).ratio is not None
+
+
+def test_builds_that_ran_on_different_days_are_not_compared() -> None:
+    monday: dict[str, Any] = {"provenance": provenance(run="20260101-120000-aaaaaa")}
+    friday: dict[str, Any] = {"provenance": provenance(run="20260105-120000-bbbbbb")}
+    (found,) = compare(blocks(OPENBLAS, 0.1, **monday) + blocks(MKL, 0.08, **friday), OPENBLAS.id, MKL.id).items
+    assert found.verdict.word is Word.INVALID
+    assert "not interleaved" in found.text
+
+
+def test_by_framework_never_sets_a_framework_against_itself() -> None:
+    rows = [
+        variant(framework="numpy", version="1.0"),
+        variant(framework="numpy", version="2.0"),
+        variant(framework="zoo"),
+    ]
+    found = compare_by([each for row in rows for each in blocks(row, 0.1)], "framework")
+    assert all(item.reference.variant.split("-")[0] != item.candidate.variant.split("-")[0] for item in found.items)
+    assert found.items

@@ -13,7 +13,6 @@ from orchestrator.stats.samples import (
     modified_z_outliers,
     quantile_interval,
     steadiness,
-    tukey_outliers,
     variance_parts,
 )
 
@@ -48,10 +47,8 @@ def test_an_interval_of_a_quantile_covers_it_at_least_as_often_as_it_says(q: flo
 def test_one_outlier_among_thirty_is_flagged_and_nothing_else() -> None:
     values = [1 + 0.001 * math.sin(number) for number in range(29)] + [1.1]
     assert modified_z_outliers(values) == [False] * 29 + [True]
-    assert tukey_outliers(values, 3) == [False] * 29 + [True]
     assert modified_z_outliers([1.0] * 5) == [False] * 5
     assert modified_z_outliers([]) == []
-    assert tukey_outliers([1.0, 2.0, 90.0]) == [False] * 3
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.5, 0.8])

@@ -11,7 +11,6 @@ import pytest
 
 from orchestrator.errors import StoreError
 from orchestrator.store.folder import Store
-from orchestrator.store.journal import append_event, read_events
 from orchestrator.store.opening import open_store
 from orchestrator.store.publish import publish_record
 from orchestrator.store.reading import read_records
@@ -121,17 +120,12 @@ def test_a_failure_while_making_leaves_no_half_store(tmp_path: Path, monkeypatch
     assert read_records(open_store(tmp_path / "store", create=True)) == ([], [])
 
 
-def test_a_journal_torn_at_any_byte_loses_only_its_last_line(store: Store) -> None:
-    for number in range(3):
-        append_event(store, {"event": "published", "number": number, "text": "\u00fc\n"})
-    whole = store.journal.read_bytes()
-    last = whole.rstrip(b"\n").rindex(b"\n")
-    publish_record(store, record())
-    for cut in range(last, len(whole)):
-        store.journal.write_bytes(whole[:cut])
-        assert [event["number"] for event in read_events(store)][:2] == [0, 1]
-        append_event(store, {"number": 9})
-        assert read_events(store)[-1] == {"number": 9}
-    store.journal.unlink()
-    assert read_events(store) == []
-    assert len(read_records(store)[0]) == 1
+def test_two_runs_do_not_write_to_one_store_at_once(tmp_path: Path) -> None:
+    from orchestrator.store.opening import hold_store
+
+    store = open_store(tmp_path / "s", create=True)
+    held = hold_store(store)
+    with pytest.raises(StoreError, match="another run is writing"):
+        hold_store(store)
+    held.close()
+    hold_store(store).close()
