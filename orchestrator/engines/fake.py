@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     Script = Callable[[Launch, "Variant | None"], Outcome]
 
+MOST_SAMPLES = 1000
 SPREAD = 0.01
 """Standard deviation of the logarithm of a sample."""
 COMPILED_IN = {Blas.EIGEN, Blas.XLA, Blas.MLAS, Blas.ONEDNN}
@@ -114,7 +115,8 @@ def make_reply(launch: Launch, variant: Variant | None, *, status: str = "ok", s
         return Reply(status=status, reason="scripted")
     draw = random.Random(f"{launch.name}:{job.seed}:{launch.env.get('BENCH_PAD', '')}")
     base = step_s or _base_s(f"{launch.image}:{job.network.name}:{job.batch}") / job.threads
-    samples = tuple(base * math.exp(draw.gauss(0.0, SPREAD)) for _ in range(max(job.min_count, 2)))
+    count = max(job.min_count, 2, min(MOST_SAMPLES, math.ceil(job.min_time_s / base)))
+    samples = tuple(base * math.exp(draw.gauss(0.0, SPREAD)) for _ in range(count))
     wall_s = math.fsum(samples)
     return Reply(
         reply_schema=REPLY_SCHEMA,
