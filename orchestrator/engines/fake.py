@@ -145,7 +145,7 @@ def _evidence(job: Job, launch: Launch, variant: Variant | None) -> Evidence:
     if variant is not None and variant.blas not in COMPILED_IN:
         name = str(variant.blas)
         library: dict[str, Any] = {"kind": "blas", "name": name, "path": f"/usr/lib/lib{name}.so.0", "version": "0"}
-        libraries = (Library(**library, core=variant.core or "generic", threads=job.threads),)
+        libraries = (Library(**library, core=variant.core or None, threads=job.threads),)
     return Evidence(
         python=f"{variant.python}.0" if variant else "3.11.0",
         numpy="0",

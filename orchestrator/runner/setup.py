@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 PRETENDED_CORES = tuple(Core((cpu,), (cpu,), 0) for cpu in range(256))
 
+PRETENDED_HOST: dict[str, str | None] = {"cpu_model": "fake"}
+
 
 class Prepared(NamedTuple):
     """What a variant is launched by, or why it cannot be."""
@@ -81,7 +83,7 @@ def make_setup(
         networks=networks,
         code=code or read_code(),
         cpusets={threads: choose_cpus(threads, cores) for threads in sorted({cell.threads for cell in plan.cells})},
-        host=host if host is not None else read_fingerprint().values,
+        host=host if host is not None else PRETENDED_HOST if pretended else read_fingerprint().values,
         lock_folder=None if pretended else find_lock_folder(),
     )
 
