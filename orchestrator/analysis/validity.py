@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LEAST_SHARE = 0.8
 LEAST_SAMPLE_S = 0.5e-3
-"""Half of what the harness aims at: the loops are chosen by a first try, and a step may get faster after it."""
+"""Half of what the harness aims at: the loops are chosen by the warm-up, and a step may get faster after it."""
 SLACK = 1.02
 """Two clocks in two processes: the inner one may seem this much longer than the outer."""
 CLOCK_S = 0.02
@@ -62,7 +62,7 @@ def judge_record(record: Record, expected: Mapping[str, Expected] | None = None)
     reasons += _throttling(record.observed)
     numerics = _numerics(reply, expected) if expected is not None else []
     reasons += numerics
-    flags += _warnings(record, reply.evidence)
+    flags += _warnings(record, reply.evidence) + _short_samples(reply)
     if expected is None and not reply.errors:
         flags.append(Finding("unproved:numerics", "the workload reports no error against the reference"))
     return Validity(tuple(reasons), tuple(flags))
@@ -79,10 +79,10 @@ def _envelope(record: Record, reply: Reply, seen: Observed) -> list[Finding]:
         found.append(f"it reports {total:.3f} s of work, the host saw it live for {seen.wall_s:.3f} s")
     # The clock keeps what the loop around the samples takes to itself, so a part of the minimum may be missing.
     least = LEAST_SHARE * min(record.method.min_time_s, record.method.max_time_s)
-    if total < least:
-        found.append(f"{total:.3g} s of work in all, at least {record.method.min_time_s:g} s were asked for")
-    if samples and min(samples) * reply.loops < LEAST_SAMPLE_S:
-        found.append(f"a sample of {min(samples) * reply.loops:.3g} s: steps that short are timed many at once")
+    if samples and math.fsum(samples) * reply.loops < least:
+        found.append(
+            f"{math.fsum(samples) * reply.loops:.3g} s of samples in all, at least {record.method.min_time_s:g} s were asked for"
+        )
     found += _cpu_envelope(record, reply, seen)
     if reply.wall_s is not None and reply.wall_s > seen.wall_s * SLACK:
         found.append(f"it timed for {reply.wall_s:.3f} s, the host saw it live for {seen.wall_s:.3f} s")
@@ -106,6 +106,13 @@ def _cpu_envelope(record: Record, reply: Reply, seen: Observed) -> list[str]:
     if reply.cpu_s > seen.cpu_s * SLACK + CLOCK_S:
         return [f"it reports {reply.cpu_s:.3f} s of CPU time, the host counted {seen.cpu_s:.3f} s"]
     return []
+
+
+def _short_samples(reply: Reply) -> list[Finding]:
+    shortest = min(reply.samples_s, default=1.0) * reply.loops
+    if shortest >= LEAST_SAMPLE_S:
+        return []
+    return [Finding("short-samples", f"a sample took {shortest:.2g} s: the clock and the loop are a part of it")]
 
 
 def _throttling(seen: Observed) -> list[Finding]:
