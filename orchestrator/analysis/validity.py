@@ -79,10 +79,9 @@ def _envelope(record: Record, reply: Reply, seen: Observed) -> list[Finding]:
         found.append(f"it reports {total:.3f} s of work, the host saw it live for {seen.wall_s:.3f} s")
     # The clock keeps what the loop around the samples takes to itself, so a part of the minimum may be missing.
     least = LEAST_SHARE * min(record.method.min_time_s, record.method.max_time_s)
-    if samples and math.fsum(samples) * reply.loops < least:
-        found.append(
-            f"{math.fsum(samples) * reply.loops:.3g} s of samples in all, at least {record.method.min_time_s:g} s were asked for"
-        )
+    timed = math.fsum(samples) * reply.loops
+    if samples and timed < least:
+        found.append(f"{timed:.3g} s of samples in all, at least {record.method.min_time_s:g} s were asked for")
     found += _cpu_envelope(record, reply, seen)
     if reply.wall_s is not None and reply.wall_s > seen.wall_s * SLACK:
         found.append(f"it timed for {reply.wall_s:.3f} s, the host saw it live for {seen.wall_s:.3f} s")
