@@ -6,6 +6,28 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 
+SUSPECT = frozenset(
+    {
+        "canary",
+        "clock-jump",
+        "foreign-cpu",
+        "frequency",
+        "gpu-power-cap",
+        "io",
+        "load-at-start",
+        "neighbours",
+        "partial-counters",
+        "pressure",
+        "sibling-busy",
+        "steal",
+        "swap",
+        "thermal",
+    }
+)
+"""Codes of flags that say: something else than the build may have moved this trial. Where most pairs of a comparison
+carry one, no claim is made; see analysis/pairing.py."""
+
+
 class Finding(NamedTuple):
     """One thing found: a short code to count and filter by, and a sentence with the evidence."""
 
@@ -35,6 +57,11 @@ class Validity:
     def valid(self) -> bool:
         """Whether it may be compared."""
         return not self.reasons
+
+    @property
+    def suspicions(self) -> tuple[str, ...]:
+        """The codes of its flags that throw doubt on the time itself, each once."""
+        return tuple(dict.fromkeys(flag.code for flag in self.flags if flag.code in SUSPECT))
 
     @property
     def invalid_reason(self) -> str:

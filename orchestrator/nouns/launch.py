@@ -7,6 +7,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from orchestrator.nouns.base import Noun
+from orchestrator.nouns.conditions import Conditions
 
 
 class Launch(Noun):
@@ -72,6 +73,8 @@ class Observed(Noun):
     image_id: str | None = None
     container: bool
     """False for the local engine: a process on the host, with nothing isolated but its CPUs."""
+    conditions: Conditions | None = None
+    """What went on around the timed region; null where nothing ran."""
     unavailable: dict[str, str] = Field(default_factory=dict)
 
 
