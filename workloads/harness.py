@@ -6,7 +6,7 @@ import sys
 import time
 import traceback
 
-from workloads import reply, timing, verify, weights
+from workloads import handshake, reply, timing, verify, weights
 from workloads.backends.base import Node, Unsupported
 
 
@@ -84,12 +84,24 @@ def execute(job, answer, phases):
     check(outputs, job["expected"], answer)
     phases.mark("verify")
     time_and_prove(job, backend, step, answer, phases)
+    if job["mode"] == "peak" and getattr(backend, "device", "cpu") == "cpu":  # the memory copied is the host's
+        from workloads import bandwidth  # noqa: PLC0415
+
+        answer["bandwidth"] = bandwidth.measure(job["threads"])
+        phases.mark("bandwidth")
 
 
 def check_supported(job):
     """Raise Unsupported for what no backend of this harness can do."""
-    if job["mode"] != "infer":
-        raise Unsupported("mode {0!r}: this harness has infer".format(job["mode"]))
+    if job["mode"] not in ("infer", "peak"):
+        raise Unsupported("mode {0!r}: this harness has infer and peak".format(job["mode"]))
+    others = sorted({node["op"] for node in job["network"]["nodes"]} - {"MatMul", "Gemm"})
+    if job["mode"] == "peak" and others:
+        raise Unsupported(
+            "mode 'peak' is for matrix products alone; {0} has {1} too".format(
+                job["network"]["name"], ", ".join(others)
+            )
+        )
     if job["dtype"] != "float32":
         raise Unsupported("dtype {0!r}: this harness has float32".format(job["dtype"]))
     if job["batch"] != 1 and not job["network"].get("batched", True):
@@ -124,10 +136,13 @@ def check(outputs, expected, answer):
 
 def time_and_prove(job, backend, step, answer, phases):
     """Samples, the check of the last step's output, and the evidence of what ran."""
-    from workloads.evidence import collect, memory, threads  # noqa: PLC0415  (kept out of a start that may fail before)
+    from workloads.evidence import arithmetic, collect, memory, threads  # noqa: PLC0415  (kept out of a start that may fail before)
 
     counter = threads.Counter()
+    denormals = arithmetic.denormals()
+    handshake.meet("ready")
     measured = timing.measure(step, job, around=counter.mark)
+    handshake.meet("done")
     answer.update(
         warmup_s=measured.warmup_s,
         samples_s=measured.samples_s,
@@ -137,7 +152,9 @@ def time_and_prove(job, backend, step, answer, phases):
         peak_rss_bytes=memory.peak_rss_bytes(),
     )
     phases.mark("time")
-    answer["evidence"] = collect.collect(job, backend, step, counter, measured.wall_s)
+    answer["evidence"] = collect.collect(
+        job, backend, step, counter=counter, wall_s=measured.wall_s, denormals=denormals
+    )
     phases.mark("evidence")
     check(step(), job["expected"], answer)  # a step that got fast by computing nothing any more is wrong, too
     phases.mark("verify_again")

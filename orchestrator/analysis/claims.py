@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.analysis.findings import Finding
 from orchestrator.nouns.variant import Blas, OneDnn
+from orchestrator.nouns.workload import Mode
 from orchestrator.store.facts import product_libraries
 
 if TYPE_CHECKING:
@@ -124,6 +125,9 @@ def check_device(record: Record, evidence: Evidence) -> Checked:
     if evidence.precision != record.workload.dtype:
         text = f"{record.workload.dtype} asked for, it computed in {evidence.precision}"
         reasons.append(Finding("claim:precision", text))
+    gradients = evidence.arithmetic.get("gradients")
+    if record.workload.mode in {Mode.INFER, Mode.PEAK} and gradients not in {None, "off"}:
+        reasons.append(Finding("claim:gradients", "inference was asked for, and it recorded what gradients need"))
     return reasons, []
 
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-
 SUSPECT = frozenset(
     {
         "canary",
         "clock-jump",
         "foreign-cpu",
         "frequency",
+        "gpu-foreign",
         "gpu-power-cap",
         "io",
         "load-at-start",
-        "neighbours",
-        "partial-counters",
         "pressure",
         "sibling-busy",
         "steal",

@@ -10,15 +10,17 @@ import math
 from typing import TYPE_CHECKING
 
 from orchestrator.analysis import claims
+from orchestrator.analysis.cautions import list_cautions
+from orchestrator.analysis.conditions import check_conditions
 from orchestrator.analysis.findings import Finding, Validity
 from orchestrator.nouns.record import Status
-from orchestrator.store.facts import product_libraries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from orchestrator.nouns.job import Evidence, Expected, Reply
+    from orchestrator.nouns.job import Expected, Reply
     from orchestrator.nouns.launch import Observed
+    from orchestrator.nouns.limits import Limits
     from orchestrator.nouns.record import Record
 
 LEAST_SHARE = 0.8
@@ -28,7 +30,6 @@ SLACK = 1.02
 """Two clocks in two processes: the inner one may seem this much longer than the outer."""
 CLOCK_S = 0.02
 """CPU time is counted in ticks of 10 ms, in two places."""
-_POOR_CORES = frozenset({"generic", "barcelona", "prescott", "core2"})
 _CHECKS = (
     claims.check_blas,
     claims.check_core,
@@ -41,7 +42,9 @@ _CHECKS = (
 )
 
 
-def judge_record(record: Record, expected: Mapping[str, Expected] | None = None) -> Validity:
+def judge_record(
+    record: Record, expected: Mapping[str, Expected] | None = None, limits: Limits | None = None
+) -> Validity:
     """Whether a record is valid, why not, and what else to know of it.
 
     With `expected` (output name -> what it must be) the numbers are checked again on the host; without it, the
@@ -58,11 +61,14 @@ def judge_record(record: Record, expected: Mapping[str, Expected] | None = None)
         found = check(record, reply.evidence)
         reasons += found[0]
         flags += found[1]
+    found = check_conditions(record, limits)
+    reasons += found[0]
+    flags += found[1]
     reasons += _envelope(record, reply, record.observed)
     reasons += _throttling(record.observed)
     numerics = _numerics(reply, expected) if expected is not None else []
     reasons += numerics
-    flags += _warnings(record, reply.evidence) + _short_samples(reply)
+    flags += list_cautions(record, reply.evidence) + _short_samples(reply)
     if expected is None and not reply.errors:
         flags.append(Finding("unproved:numerics", "the workload reports no error against the reference"))
     return Validity(tuple(reasons), tuple(flags))
@@ -133,27 +139,3 @@ def _numerics(reply: Reply, expected: Mapping[str, Expected]) -> list[Finding]:
         if not all(error <= want.tolerance for error in errors):
             found.append(f"output {name!r} is off by {max(errors):.3g} of its spread, {want.tolerance:.3g} may be")
     return [Finding("numerics", text) for text in found]
-
-
-def _warnings(record: Record, evidence: Evidence) -> list[Finding]:
-    found = []
-    own = product_libraries(record.variant, evidence)
-    runtimes = {each.path: each.name for each in evidence.libraries if each.kind == "openmp"}
-    if len(runtimes) > 1:
-        found.append(
-            Finding("two-openmp", f"{len(runtimes)} OpenMP runtimes are mapped: {', '.join(sorted(runtimes))}")
-        )
-    if "amd" in evidence.cpu_model.lower() and any(each.name == "mkl" for each in own):
-        kernels = sorted(
-            f"lib{each.name.removeprefix('lib')}"
-            for each in evidence.libraries
-            if each.kind == "blas-kernel" and "vml" not in each.name
-        )
-        path = f"runs {', '.join(kernels)}" if kernels else "does not show its code path"
-        found.append(Finding("mkl-on-amd", f"MKL on this AMD CPU {path}"))
-    for library in own:
-        core = (library.core or "").lower()
-        if core in _POOR_CORES and not claims.same_core(core, record.variant.core):
-            text = f"{library.name} takes this CPU for {library.core!r} and runs kernels made for that"
-            found.append(Finding("poor-core", text))
-    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from contextlib import suppress
@@ -89,19 +90,33 @@ class _Waiter(threading.Thread):
         self.wake.put(None)
 
 
-def watch(process: Process, interrupts: Interrupts, *, timeout_s: float, started: float | None = None) -> Watched:
-    """Wait for the end, at most `timeout_s` from `started` (monotonic, default now), then TERM, then KILL."""
+def watch(
+    process: Process,
+    interrupts: Interrupts,
+    *,
+    timeout_s: float,
+    started: float | None = None,
+    look: Callable[[], float] = lambda: SAMPLE_PERIOD_S,
+) -> Watched:
+    """Wait for the end, at most `timeout_s` from `started` (monotonic, default now), then TERM, then KILL.
+
+    `look` is called at every turn (see engines/witness.py) and says how many seconds may pass until the next one.
+    """
     begin = time.monotonic() if started is None else started
     waiter = _Waiter(process, interrupts.wake)
     escalation = _Escalation(process)
     timed_out, interrupted, killed_for = False, False, ""
     waiter.start()
+    sampled_at = -math.inf
     while not escalation.stuck():
-        if not killed_for and (killed_for := process.sample()):
-            escalation.to_kill()
+        if time.monotonic() - sampled_at >= SAMPLE_PERIOD_S:
+            sampled_at = time.monotonic()
+            if not killed_for and (killed_for := process.sample()):
+                escalation.to_kill()
+        pause_s = min(look(), SAMPLE_PERIOD_S)
         left = begin + timeout_s - time.monotonic()
         with suppress(Empty):
-            interrupts.wake.get(timeout=min(SAMPLE_PERIOD_S, max(left, 0.05)))
+            interrupts.wake.get(timeout=min(pause_s, max(left, 0.05)))
         if waiter.ended is not None:
             break
         if interrupts.count:

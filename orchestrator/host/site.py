@@ -16,12 +16,13 @@ from pydantic import ValidationError
 
 from orchestrator import paths
 from orchestrator.errors import SpecError
+from orchestrator.nouns.limits import Limits
 from orchestrator.nouns.site import Site
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-TOP = ("store", "build")
+TOP = ("store", "build", "limits")
 BUILD = ("jobs", "timeout_s", "wheels", "index_url", "extra_index_urls", "certificate")
 PIP_TIMEOUT_S = 30
 
@@ -33,6 +34,8 @@ class Config(NamedTuple):
     store: Path | None = None
     path: Path | None = None
     """The file that was read; None where there is none."""
+    limits: Limits = Limits()
+    """From where on a disturbance is flagged."""
 
 
 def read_config(path: Path | None = None, *, pip: Mapping[str, str] | None = None) -> Config:
@@ -50,12 +53,13 @@ def read_config(path: Path | None = None, *, pip: Mapping[str, str] | None = Non
         raise SpecError(f"{path}: key build: expected a table, [build]")
     _refuse_unknown(build, BUILD, path, "build.")
     site = _from_file(build, base, path)
+    limits = _read_limits(data.get("limits", {}), path)
     settings = read_pip_settings() if pip is None else pip
     site = site.model_copy(update=_from_pip(settings, said=frozenset(build)))
     store = data.get("store")
     if store is not None and not isinstance(store, str):
         raise SpecError(f"{path}: key store: expected a folder's path, not {store!r}")
-    return Config(site, base / Path(store).expanduser() if store else None, path)
+    return Config(site, base / Path(store).expanduser() if store else None, path, limits)
 
 
 def read_pip_settings() -> dict[str, str]:
@@ -88,6 +92,17 @@ def parse_pip_settings(lines: list[str]) -> dict[str, str]:
                 except (ValueError, SyntaxError):
                     continue  # not a line that `pip config list` would print
     return found
+
+
+def _read_limits(table: Any, path: Path | None) -> Limits:
+    if not isinstance(table, dict):
+        raise SpecError(f"{path}: key limits: expected a table, [limits]")
+    _refuse_unknown(table, tuple(Limits.model_fields), path, "limits.")
+    try:
+        return Limits.model_validate(table)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise SpecError(f"{path}: key limits.{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
 
 
 def _from_file(build: dict[str, Any], base: Path, path: Path | None) -> Site:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from orchestrator.nouns.base import Noun
+from orchestrator.nouns.gpu import GpuConditions
 
 
 class Canary(Noun):
@@ -21,7 +22,7 @@ class Canary(Noun):
 
 
 class Conditions(Noun):
-    """Deltas over `window_s`, summed over the measured CPUs unless it says otherwise; null where the host could not look.
+    """Deltas over `window_s`, summed over the measured CPUs unless it says so; null where the host could not look.
 
     The window begins after the workload said that it is ready and ends when it said that it is done, and it waits at
     both ends until it is told to go on; `partial` is true where it never said so and the last reading stands in.
@@ -32,9 +33,14 @@ class Conditions(Noun):
     busy_s: float | None = None
     """Seconds in which the measured CPUs were not idle, by anyone."""
     own_s: float | None = None
-    """CPU seconds of the container."""
+    """CPU seconds of the trial's own processes."""
+    wanted_s: float | None = None
+    """Seconds in which its threads ran or waited for a CPU, summed over the threads: eight that fight for one CPU want
+    eight times the window."""
+    threads: int | None = None
+    """Most threads that were seen at one time."""
     foreign_s: float | None = None
-    """CPU seconds of everybody else on the measured CPUs."""
+    """CPU seconds of everybody else on the measured CPUs; their clock ticks every 10 ms."""
     sibling_busy_s: float | None = None
     """The same of the hardware threads that share a core with them and were left empty; null where there is none."""
     steal_s: float | None = None
@@ -48,7 +54,7 @@ class Conditions(Noun):
     involuntary_switches: int | None = None
     migrations: int | None = None
     major_faults: int | None = None
-    """Pages of the container that had to come from a disk."""
+    """Pages of its processes that had to come from a disk."""
     swapped_pages: int | None = None
     """Pages that the host moved to or from swap."""
     thermal_events: int | None = None
@@ -57,11 +63,13 @@ class Conditions(Noun):
     frequency_after_khz: int | None = None
     canaries: tuple[Canary, ...] = ()
     clock_drift_s: float | None = None
-    """Largest disagreement of the monotonic, boot-time and wall clocks over the window: a suspended or stepped machine."""
+    """Largest disagreement of the monotonic, boot-time and wall clocks in the window: it slept, or was set."""
     settled_s: float | None = None
     """How long the workload was held, ready, until its CPUs were quiet."""
     load_at_start: float | None = None
     """Share of the measured CPUs that others took in the last look before the timed region."""
+    gpus: tuple[GpuConditions, ...] = ()
+    """Of the GPUs that the trial was given."""
     neighbours: tuple[str, ...] = ()
     """Other containers that were pinned to one of the measured CPUs when the trial began."""
     unavailable: dict[str, str] = Field(default_factory=dict)

@@ -31,7 +31,7 @@ class Job(Noun):
     network: Network
     batch: int
     mode: str
-    """What a step does: `infer`."""
+    """What a step does: `infer`; `peak` does the same, and then copies memory."""
     region: str
     execution: str
     """Execution mode of the backend: `default`, ..."""
@@ -116,11 +116,27 @@ class Evidence(Noun):
     """SIMD flags of the CPU that frameworks choose kernels by."""
     isa_used: str | None = None
     """What the framework says it uses; null where it does not say."""
+    arithmetic: dict[str, str] = Field(default_factory=dict)
+    """`denormals`, `gradients`, `tf32`, ... -> how they were, read back where the framework can say."""
     env: dict[str, str]
     """The variables that steer threads and kernels, by allow-list."""
     security: dict[str, str]
     """Seccomp, NoNewPrivs, CapEff, Uid, Speculation_Store_Bypass of /proc/self/status, and whether / is read-only."""
     unavailable: dict[str, str] = Field(default_factory=dict)
+
+
+class Bandwidth(Noun):
+    """How long the process took to copy one array into another, after its samples, on as many threads."""
+
+    array_bytes: int = Field(gt=0)
+    """Of each of the two arrays. A copy reads and writes as many; what a store fetches before is not seen here."""
+    samples_s: tuple[float, ...]
+    """Seconds of every copy but the first, which touched the pages."""
+    threads: int = Field(ge=1)
+    cache_bytes: int | None = None
+    """Last-level caches of the CPUs that it was pinned to, together; null where the system does not show them."""
+    reason: str = ""
+    """Why `cache_bytes` is null."""
 
 
 class Reply(Noun):
@@ -148,3 +164,5 @@ class Reply(Noun):
     """Wall time of the timed region."""
     peak_rss_bytes: int | None = None
     evidence: Evidence | None = None
+    bandwidth: Bandwidth | None = None
+    """Of the mode `peak` alone."""

@@ -29,6 +29,10 @@ class Launch(Noun):
     results: dict[str, int]
     """Relative path of a file to read back -> the most bytes it may have."""
     cpus: tuple[int, ...]
+    siblings: tuple[int, ...] = ()
+    """Other hardware threads of these CPUs' cores: nobody should compute there."""
+    gpus: tuple[str, ...] = ()
+    """UUIDs."""
     mems: tuple[int, ...] = ()
     memory_bytes: int
     pids: int

@@ -14,6 +14,8 @@ class Mode(StrEnum):
     """What one step of a workload does."""
 
     INFER = "infer"
+    PEAK = "peak"
+    """As `infer`, of matrix products alone; then the process copies memory: what this image can do at most."""
 
 
 class Node(Noun):
@@ -70,6 +72,9 @@ class Method(Noun):
     max_time_s: float = Field(default=120.0, gt=0)
     """No new sample begins after this, once `min_count` is reached or not less than 2 samples are in."""
     blocks: int = Field(default=10, ge=1)
+    """How many; with `precision`, the most that any cell may take."""
+    precision: float | None = Field(default=None, gt=0, lt=1)
+    """Half-width that every comparison's 95 % interval has to reach, as a share of the ratio; None: `blocks` it is."""
     timeout_s: float = Field(default=600.0, gt=0)
     memory_bytes: int = Field(default=8 * 2**30, ge=64 * 2**20)
     seed: int = Field(default=20260101, ge=0, lt=2**31)

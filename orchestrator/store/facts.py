@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from orchestrator.nouns.conditions import Conditions
     from orchestrator.nouns.job import Evidence, Library, Reply
     from orchestrator.nouns.record import Record
     from orchestrator.nouns.variant import Variant
@@ -72,6 +73,17 @@ COLUMNS: dict[str, str] = {
     "reported_cpu_s": "Float64",
     "wall_s": "Float64",
     "overhead_s": "Float64",
+    "window_s": "Float64",
+    "foreign_s": "Float64",
+    "steal_s": "Float64",
+    "sibling_busy_s": "Float64",
+    "canary_change": "Float64",
+    "throttled_periods": "Int64",
+    "involuntary_switches": "Int64",
+    "migrations": "Int64",
+    "major_faults": "Int64",
+    "settled_s": "Float64",
+    "partial_counters": "boolean",
     "container": "boolean",
     "engine": "string",
     "image": "string",
@@ -107,6 +119,9 @@ def record_facts(record: Record, *, file: str) -> dict[str, Value]:
         seen = record.observed
         row |= {"peak_bytes": _int64(seen.peak_bytes), "cpu_s": seen.cpu_s, "wall_s": seen.wall_s}
         row |= {"overhead_s": seen.overhead_s, "container": seen.container, "image_id": seen.image_id}
+        row["throttled_periods"] = _int64(seen.throttled_periods)
+        if seen.conditions is not None:
+            row |= _conditions(seen.conditions)
     return row
 
 
@@ -192,6 +207,22 @@ def _evidence(variant: Variant, evidence: Evidence) -> dict[str, Value]:
         "reported_version": evidence.framework_version,
         "reported_python": evidence.python,
         "reported_numpy": evidence.numpy,
+    }
+
+
+def _conditions(seen: Conditions) -> dict[str, Value]:
+    changes = [bird.after_s / bird.before_s for bird in seen.canaries if bird.after_s and bird.before_s]
+    return {
+        "window_s": seen.window_s,
+        "foreign_s": seen.foreign_s,
+        "steal_s": seen.steal_s,
+        "sibling_busy_s": seen.sibling_busy_s,
+        "canary_change": max(changes, key=lambda change: abs(change - 1), default=None),
+        "involuntary_switches": _int64(seen.involuntary_switches),
+        "migrations": _int64(seen.migrations),
+        "major_faults": _int64(seen.major_faults),
+        "settled_s": seen.settled_s,
+        "partial_counters": seen.partial,
     }
 
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from orchestrator.store.facts import Value
     from orchestrator.store.folder import Store
 
-# 1: first version.
-INDEX_SCHEMA = 1
+# 1: first version. 2: what went on around a trial.
+INDEX_SCHEMA = 2
 _ARROW = {"string": "string", "Int64": "int64", "Float64": "float64", "boolean": "bool"}
 _STAMP = ("size", "mtime_ns")
 

@@ -83,7 +83,7 @@ def test_a_container_is_pinned_limited_and_stripped_of_every_right(engine: Docke
     assert host["LogConfig"] == {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "1"}}
     assert {limit["Name"]: limit["Hard"] for limit in host["Ulimits"]} == {"core": 0, "nofile": 4096}
     assert found["Config"]["User"] == "65534:65534"
-    assert found["Config"]["OpenStdin"] is False
+    assert found["Config"]["StdinOnce"] is True, "whoever holds it and goes away leaves the end of the file behind"
 
 
 def test_labels_say_whose_it_is_and_a_launch_cannot_change_that(engine: DockerEngine, launch: MakeLaunch) -> None:
@@ -113,7 +113,7 @@ def test_the_process_finds_itself_pinned_unprivileged_and_alone(
     assert found["network"] == "Network is unreachable"
     assert found["interfaces"] == ["lo"]
     assert found["core"] == [0, 0]
-    assert found["stdin"] == "/dev/null"
+    assert found["stdin"].startswith("pipe:"), "nothing comes through it but the byte that a workload waits for"
     assert found["cwd"] == "/bench/work"
     assert found["file"] == "hello"
     assert found["processes"] in {"docker-init", "tini", "catatonit", "podman-init"}
@@ -307,6 +307,24 @@ def test_a_killed_orchestrators_container_ends_itself_and_is_reaped_and_others_s
     finally:
         process.kill()
         engine.client.remove_container(mine, v=True, force=True)
+
+
+def test_what_a_killed_orchestrator_left_on_a_cpu_is_ended_before_the_next_trial_there(
+    engine: DockerEngine, launch: MakeLaunch
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", ORCHESTRATOR], stdin=subprocess.PIPE, cwd=Path(__file__).resolve().parents[2]
+    )
+    assert process.stdin is not None
+    process.stdin.write(launch("while True: pass", name="burns on").model_dump_json().encode())
+    process.stdin.close()
+    _wait_for(engine, "bench.trial=burns on")
+    process.kill()
+    process.wait()
+    outcome = engine.run(launch("open('reply.json', 'w').write('{}')"))
+    assert outcome.observed.conditions is not None
+    assert outcome.observed.conditions.neighbours == ()
+    assert not engine.client.containers(all=True, filters={"label": "bench.trial=burns on"})
 
 
 def test_a_number_that_belongs_to_a_younger_process_is_a_dead_owner(engine: DockerEngine, launch: MakeLaunch) -> None:

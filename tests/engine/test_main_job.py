@@ -139,6 +139,27 @@ Backend.Relu = Relu
 '''
 
 
+def test_two_runs_at_once_never_overlap_on_a_core(bench: Bench, engine: DockerEngine) -> None:
+    """Both want the same core: one of them waits, trial by trial, and both come to their end."""
+    command = ("matrix", "--engine", "docker", "--variants", PIP[0], "--suite", "demo", "--workloads", "gemm-infer-b1")
+    first = bench.start(*command, "--blocks", "3", "--store", bench.folder / "one")
+    second = bench.start(*command, "--blocks", "3", "--store", bench.folder / "two")
+    most, seen = 0, set()
+    while first.poll() is None or second.poll() is None:
+        running = engine.client.containers(filters={"label": "bench=1", "status": "running"})
+        busy = [each for each in running if each["Labels"]["bench.trial"].startswith("gemm-infer-b1@")]
+        seen |= {each["Labels"]["bench.run"] for each in busy}
+        most = max(most, len(busy))
+        time.sleep(0.03)
+    assert [process.communicate()[1] and process.returncode for process in (first, second)] == [0, 0]
+    assert most == 1
+    assert len(seen) == 2, "containers of both were seen, one at a time"
+    for name in ("one", "two"):
+        answer = bench("results", "--store", bench.folder / name, "--format", "json").json()["results"]
+        assert [(row["blocks"], row["valid"]) for row in answer] == [(3, 3)]
+        assert "neighbours" not in answer[0]["flags"]
+
+
 def test_a_killed_run_leaves_nothing_running_and_is_finished_by_the_same_command(
     bench: Bench, engine: DockerEngine
 ) -> None:

@@ -32,6 +32,8 @@ class Backend(object):
     name = ""
     module = None  # what is imported, where it is not called as the framework is
     modes = ("default",)
+    batch_statistics = False
+    """Whether it has BatchNormalization with `training_mode`: no network here wants it, published scripts ran it."""
 
     def __init__(self, threads, execution, onednn):
         if execution not in self.modes:
@@ -84,6 +86,10 @@ class Backend(object):
         """The arithmetic that was used, read back where the framework can say."""
         return "float32"
 
+    def arithmetic(self):
+        """What else steers its arithmetic, read back: {"gradients": "off", "tf32": "off", ...}; a text each."""
+        return {}
+
     def static_libraries(self):
         """Libraries inside its own files: [{"kind", "name", "version", "how"}, ...], the proof in `how`."""
         return []
@@ -101,6 +107,8 @@ class Backend(object):
             maker = getattr(self, node.op, None)
             if maker is None:
                 raise Unsupported("operator {0} ({1}): {2} has no such method".format(node.op, node.name, self.name))
+            if node.attrs.get("training_mode", 0) and not self.batch_statistics:
+                raise Unsupported("{0}: training_mode: {1} has the inference form only".format(node.name, self.name))
             made.append((node, maker(node, weights.get(node.name, {}))))
         return made
 

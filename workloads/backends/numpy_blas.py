@@ -18,6 +18,7 @@ class Backend(base.Backend):
     """im2col and SGEMM for convolutions, slices for depthwise ones and pools; buffers made at the first step."""
 
     name = "numpy"
+    batch_statistics = True
 
     def build(self, nodes, weights, inputs, outputs):
         self.outputs = list(outputs)
@@ -143,6 +144,8 @@ class Backend(base.Backend):
         return padded
 
     def BatchNormalization(self, node, weights):
+        if node.attrs.get("training_mode", 0):
+            return self._of_the_batch(node, weights)
         factor = weights["scale"] / np.sqrt(weights["var"] + np.float32(node.attrs.get("epsilon", 1e-5)))
         term = weights["B"] - weights["mean"] * factor
         factor, term = factor[:, None, None], term[:, None, None]
@@ -153,6 +156,27 @@ class Backend(base.Backend):
             return np.add(out, term, out=out)
 
         return batch_normalization
+
+    def _of_the_batch(self, node, weights):
+        """BatchNormalization by the mean and the variance of its own input, found anew at every step."""
+        scale, shift = weights["scale"], weights["B"]
+        epsilon = np.float32(node.attrs.get("epsilon", 1e-5))
+
+        def of_the_batch(x):
+            mean, var = x.mean(axis=(0, 2, 3)), x.var(axis=(0, 2, 3))
+            factor = scale / np.sqrt(var + epsilon)
+            out = self._target(node, x)
+            np.multiply(x, factor[:, None, None], out=out)
+            return np.add(out, (shift - mean * factor)[:, None, None], out=out)
+
+        return of_the_batch
+
+    def Constant(self, node, weights):
+        value = np.float32(node.attrs["value_float"])
+        return lambda: value
+
+    def Div(self, node, weights):
+        return lambda x, by: np.divide(x, by, out=self._target(node, x))
 
     def Relu(self, node, weights):
         zero = np.float32(0)

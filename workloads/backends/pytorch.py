@@ -11,14 +11,19 @@ import torch.nn.functional as F  # noqa: N812  (its usual name)
 from workloads.backends import base
 from workloads.backends.base import Unsupported
 from workloads.evidence import libraries
+from workloads.weights import LEARNT
 
 
 class Backend(base.Backend):
-    """Eager mode: `default` keeps images as NCHW, `channels_last` stores them as NHWC, as its documentation advises."""
+    """Eager mode: `default` keeps images as NCHW, `channels_last` stores them as NHWC, as its documentation advises.
+
+    `autograd` records what gradients need, as published inference scripts did by mistake: no row has it of its own.
+    """
 
     name = "pytorch"
     module = "torch"
-    modes = ("default", "channels_last")
+    modes = ("default", "channels_last", "autograd")
+    batch_statistics = True
 
     def configure(self):
         torch.set_num_threads(self.threads)
@@ -26,7 +31,7 @@ class Backend(base.Backend):
             torch.set_num_interop_threads(1)
         except RuntimeError:
             pass  # once per process; pools() reads back what holds
-        torch.set_grad_enabled(False)
+        torch.set_grad_enabled(self.execution == "autograd")
         torch.set_float32_matmul_precision("highest")
         if self.onednn in ("on", "off"):
             # Not torch.backends.mkldnn.flags(...): its effect ends with the object. onednn_state() reads it back.
@@ -40,11 +45,11 @@ class Backend(base.Backend):
         self.tensors = {name: self._place(torch.from_numpy(array)) for name, array in arrays.items()}
 
     def step(self):
-        with torch.inference_mode():
+        with torch.inference_mode(self.execution != "autograd"):
             self.result = self.walk(self.made, self.tensors, self.outputs)
 
     def fetch(self):
-        return {name: tensor.numpy() for name, tensor in self.result.items()}
+        return {name: tensor.detach().numpy() for name, tensor in self.result.items()}
 
     def _place(self, tensor):
         if self.execution == "channels_last" and tensor.dim() == 4:
@@ -52,7 +57,10 @@ class Backend(base.Backend):
         return tensor
 
     def _weights(self, weights):
-        return {key: self._place(torch.from_numpy(array)) for key, array in weights.items()}
+        placed = {key: self._place(torch.from_numpy(array)) for key, array in weights.items()}
+        return {
+            key: tensor.requires_grad_(self.execution == "autograd" and key in LEARNT) for key, tensor in placed.items()
+        }
 
     # -- what it says of itself ------------------------------------------------------------------------------------
 
@@ -79,6 +87,13 @@ class Backend(base.Backend):
         # "high" and "medium" let a product be computed in TF32 or bfloat16.
         allowed = torch.get_float32_matmul_precision()
         return "float32" if allowed == "highest" else "float32, products {0}".format(allowed)
+
+    def arithmetic(self):
+        recorded = any(tensor.requires_grad or tensor.grad_fn is not None for tensor in self.result.values())
+        return {
+            "gradients": "on" if recorded else "off",
+            "tf32": "allowed" if torch.get_float32_matmul_precision() != "highest" else "off",
+        }
 
     def onednn_state(self):
         if not torch.backends.mkldnn.is_available():
@@ -124,7 +139,16 @@ class Backend(base.Backend):
         w = self._weights(weights)
         scale, shift, mean, var = w["scale"], w["B"], w["mean"], w["var"]
         epsilon = node.attrs.get("epsilon", 1e-5)
+        if node.attrs.get("training_mode", 0):  # without running statistics: it would update them in place
+            return lambda x: F.batch_norm(x, None, None, scale, shift, training=True, eps=epsilon)
         return lambda x: F.batch_norm(x, mean, var, scale, shift, training=False, eps=epsilon)
+
+    def Constant(self, node, weights):
+        value = torch.tensor(node.attrs["value_float"])
+        return lambda: value
+
+    def Div(self, node, weights):
+        return torch.div
 
     def Relu(self, node, weights):
         return F.relu

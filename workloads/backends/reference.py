@@ -34,6 +34,7 @@ class Backend(base.Backend):
     """One operator after the other, in `dtype` throughout: float32 as a variant, float64 as the oracle."""
 
     name = "reference"
+    batch_statistics = True
     dtype = np.float32
 
     def build(self, nodes, weights, inputs, outputs):
@@ -77,7 +78,22 @@ class Backend(base.Backend):
     def BatchNormalization(self, node, weights):
         scale, shift, mean, var = [weights[k].astype(self.dtype)[:, None, None] for k in ("scale", "B", "mean", "var")]
         epsilon = self.dtype(node.attrs.get("epsilon", 1e-5))
-        return lambda x: (x - mean) / np.sqrt(var + epsilon) * scale + shift
+        if not node.attrs.get("training_mode", 0):
+            return lambda x: (x - mean) / np.sqrt(var + epsilon) * scale + shift
+
+        def of_the_batch(x):
+            """ONNX, opset 15, training_mode=1: mean and population variance of the input itself, over N, H and W."""
+            own = x.mean(axis=(0, 2, 3), keepdims=True)
+            return (x - own) / np.sqrt(x.var(axis=(0, 2, 3), keepdims=True) + epsilon) * scale + shift
+
+        return of_the_batch
+
+    def Constant(self, node, weights):
+        value = self.dtype(node.attrs["value_float"])
+        return lambda: value
+
+    def Div(self, node, weights):
+        return np.divide
 
     def Relu(self, node, weights):
         return lambda x: np.maximum(x, 0)

@@ -137,6 +137,11 @@ class Backend(base.Backend):
     def static_libraries(self):
         return tensorflow_evidence.static_libraries()
 
+    def arithmetic(self):
+        allowed = tf.config.experimental.tensor_float_32_execution_enabled()
+        # no tape is open while the function runs, and its variables are not trainable
+        return {"gradients": "off", "tf32": "allowed" if allowed else "off"}
+
     def onednn_state(self):
         state, reason = tensorflow_evidence.onednn_state(self.execution, self._traced(), self.tensors)
         return (state, tensorflow_evidence.version("onednn"), reason)

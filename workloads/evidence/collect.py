@@ -4,11 +4,13 @@ import platform
 
 import numpy as np
 
-from workloads.evidence import cpu, environment, libraries, maps, onednn, package, security
+from workloads.evidence import arithmetic, cpu, environment, libraries, maps, onednn, package, security
 
 
-def collect(job, backend, step, counter, wall_s):
+def collect(job, backend, step, *, counter, wall_s, denormals):
     """Evidence as a dict (see nouns Evidence), taken after the last sample; `step` is run once more for oneDNN.
+
+    `denormals` is what arithmetic.denormals said before the first sample.
 
     What cannot be read is null or empty, and `unavailable` says why; never a guess.
     """
@@ -36,6 +38,7 @@ def collect(job, backend, step, counter, wall_s):
         },
         "onednn": onednn.evidence(backend, step, paths),
         "isa_used": backend.isa_used(),
+        "arithmetic": arithmetic.describe(backend, denormals),
         "env": environment.steering(),
         "security": security.describe(),
     }

@@ -53,6 +53,9 @@ def describe_engine(client: APIClient) -> str:
     version, info = client.version(), client.info()
     name = "podman" if any("Podman" in part.get("Name", "") for part in version.get("Components") or []) else "docker"
     text = f"{name} {version['Version']}, {info.get('Driver', '?')}, {info.get('NCPU', '?')} CPUs"
+    runc = next((part.get("Version") for part in version.get("Components") or [] if part.get("Name") == "runc"), None)
+    if runc:
+        text += f", runc {runc}"
     if name == "docker" and _numbers(version["Version"]) < OLDEST:
         text += f" (warning: older than {OLDEST[0]}.{OLDEST[1]}: out of support, and builds may fail)"
     return text

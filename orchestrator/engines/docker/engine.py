@@ -6,12 +6,15 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.engines.cgroup import find_neighbours
 from orchestrator.engines.docker.client import describe_engine, open_client
 from orchestrator.engines.docker.launch import VOLUME, create_container, make_tar
 from orchestrator.engines.docker.process import Container
 from orchestrator.engines.docker.read import read_log, read_result
+from orchestrator.engines.docker.reap import reap
 from orchestrator.engines.taxonomy import Ending, decide_end, describe_failure, split_status
 from orchestrator.engines.watch import Interrupts, watch
+from orchestrator.engines.witness import Witness
 from orchestrator.errors import BuildError, NoEngineError
 from orchestrator.nouns.launch import End, Observed, Outcome
 
@@ -113,9 +116,17 @@ class DockerEngine:
     def _run(self, launch: Launch, container: str) -> Outcome:
         self.client.put_archive(container, VOLUME, make_tar(launch.files))
         process = Container(self.client, container, timeout_s=launch.timeout_s)
-        started = time.monotonic()
-        self.client.start(container)
-        watched = watch(process, self._interrupts, timeout_s=launch.timeout_s, started=started)
+        neighbours = find_neighbours(container, launch.cpus)
+        if neighbours and reap(self.client).removed:
+            # an orchestrator that was killed let go of its core at once; its container would have kept it for longer
+            neighbours = find_neighbours(container, launch.cpus)
+        witness = Witness(process, cpus=launch.cpus, siblings=launch.siblings, neighbours=neighbours, gpus=launch.gpus)
+        try:
+            started = time.monotonic()
+            self.client.start(container)
+            watched = watch(process, self._interrupts, timeout_s=launch.timeout_s, started=started, look=witness.look)
+        finally:
+            process.hang_up()
         if watched.failure is not None:
             # Its counters were not final and its files may still change: nothing of it is kept.
             raise watched.failure
@@ -128,13 +139,13 @@ class DockerEngine:
             files={result.path: result.content for result in results if result.rejected is None},
             rejected=tuple(result.rejected for result in results if result.rejected is not None),
             log_tail=read_log(self.client, container),
-            observed=_observe(launch, process, watched, ending),
+            observed=_observe(launch, process, watched, ending).model_copy(update={"conditions": witness.conclude()}),
         )
 
 
 def _decide(watched: Watched, state: dict[str, Any], process: Container) -> Ending:
     exit_code, number = split_status(int(state["ExitCode"]))
-    oom = bool(state.get("OOMKilled")) or bool(process.usage.oom_kills)
+    oom = bool(state.get("OOMKilled")) or bool(process.counted.oom_kills)
     return decide_end(watched, oom=oom, exit_code=exit_code, signal_number=number)
 
 
@@ -143,9 +154,9 @@ def _observe(launch: Launch, process: Container, watched: Watched, ending: Endin
     return Observed(
         wall_s=watched.wall_s,
         overhead_s=0.0,  # known once the container is removed
-        cpu_s=process.usage.cpu_s,
-        peak_bytes=process.usage.peak_bytes,
-        throttled_periods=process.usage.throttled_periods,
+        cpu_s=process.counted.cpu_s,
+        peak_bytes=process.counted.peak_bytes,
+        throttled_periods=process.counted.throttled_periods,
         oom_killed=ending.oom,
         exit_code=ending.exit_code,
         signal=ending.signal,

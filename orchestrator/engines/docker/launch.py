@@ -40,8 +40,9 @@ def make_container(launch: Launch) -> dict[str, Any]:
         "User": f"{NOBODY}:{NOBODY}",
         "Labels": make_labels(launch),
         "Volumes": {VOLUME: {}},
-        "OpenStdin": False,
-        "AttachStdin": False,
+        "OpenStdin": True,  # for the byte that a workload waits for: see engines/witness.py
+        "StdinOnce": True,  # whoever holds it and goes away leaves the end of the file behind
+        "AttachStdin": True,
         "AttachStdout": False,
         "AttachStderr": False,
         "Tty": False,

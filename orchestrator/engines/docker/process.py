@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import time
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.engines.cgroup import ABSENT, Usage, find_cgroup
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from docker import APIClient
 
     from orchestrator.engines.cgroup import Cgroup
@@ -23,7 +27,8 @@ class Container:
         self.id = container
         self.wait_s = int(timeout_s + WAIT_SLACK_S)
         self.cgroup: Cgroup | None = None
-        self.usage = Usage()
+        self.counted = Usage()
+        self.input = Input(client, container)
         self.read_at: float | None = None
 
     def wait(self) -> int:
@@ -32,12 +37,33 @@ class Container:
 
     def sample(self) -> str:
         """Keep the newest counters. Nothing that is seen here ends a container: the kernel holds its limits."""
+        self.usage()
+        return ""
+
+    def usage(self) -> Usage:
+        """The counters now; the last ones where there are none any more."""
         if self.cgroup is None:
             self.cgroup = find_cgroup(self.id)
-        usage = self.cgroup.read() if self.cgroup else None
-        if usage is not None:
-            self.usage, self.read_at = usage, time.monotonic()
-        return ""
+        counted = self.cgroup.read() if self.cgroup else None
+        if counted is not None:
+            self.counted, self.read_at = counted, time.monotonic()
+        return self.counted
+
+    def pids(self) -> Sequence[int]:
+        """By its control group, which is on this host or nowhere."""
+        return self.cgroup.pids() if self.cgroup else ()
+
+    def proceed(self) -> None:
+        """A byte to the standard input of process 1, which hands it on to its children."""
+        self.input.send(b"\n")
+
+    def release(self) -> None:
+        """Close the standard input: StdinOnce makes that the end of the file inside."""
+        self.input.end()
+
+    def hang_up(self) -> None:
+        """Let go of the connection."""
+        self.input.close()
 
     def terminate(self) -> None:
         """TERM to process 1, which passes it on."""
@@ -53,12 +79,38 @@ class Container:
             return dict.fromkeys(("cpu_s", "peak_bytes", "throttled_periods"), ABSENT)
         reason = "it ended before its counters were read once, or the kernel has no such file"
         values = {
-            "cpu_s": self.usage.cpu_s,
-            "peak_bytes": self.usage.peak_bytes,
-            "throttled_periods": self.usage.throttled_periods,
+            "cpu_s": self.counted.cpu_s,
+            "peak_bytes": self.counted.peak_bytes,
+            "throttled_periods": self.counted.throttled_periods,
         }
         missing = {name: reason for name, value in values.items() if value is None}
         if self.read_at is not None:
             gap = max(0.0, ended_at - self.read_at)
             missing["after_last_read"] = f"counters were last read {gap:.2f} s before the end"
         return missing
+
+
+class Input:
+    """A container's standard input, attached before it is started. Raises what the engine raises."""
+
+    def __init__(self, client: APIClient, container: str) -> None:
+        # The SDK hands over the connection inside two wrappers; both are kept, because they close it when they go.
+        self._attached: Any = client.attach_socket(container, {"stdin": 1, "stream": 1})
+        self._socket: Any = getattr(self._attached, "_sock", self._attached)
+
+    def send(self, data: bytes) -> None:
+        """Nothing where the container is gone: its end is seen elsewhere."""
+        with suppress(OSError):
+            self._socket.sendall(data)
+
+    def end(self) -> None:
+        """The end of the file, inside."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Let go of the connection: the response first, which flushes its file."""
+        response: Any = getattr(self._attached, "_response", None)
+        for each in (response, self._attached, self._socket):
+            with suppress(OSError, ValueError, AttributeError):
+                each.close()

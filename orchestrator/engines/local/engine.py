@@ -19,6 +19,7 @@ from orchestrator.engines.log import LogTail
 from orchestrator.engines.results import take_results
 from orchestrator.engines.taxonomy import decide_end
 from orchestrator.engines.watch import Interrupts, watch
+from orchestrator.engines.witness import Witness
 from orchestrator.errors import BuildError, NoEngineError
 from orchestrator.nouns.launch import End, Observed, Outcome
 
@@ -99,7 +100,8 @@ class LocalEngine:
         started = time.monotonic()
         process, log = _start(launch, folder, work)
         watching = LocalProcess(process, memory_bytes=launch.memory_bytes)
-        watched = watch(watching, self._interrupts, timeout_s=launch.timeout_s, started=started)
+        witness = Witness(watching, cpus=launch.cpus, siblings=launch.siblings, gpus=launch.gpus)
+        watched = watch(watching, self._interrupts, timeout_s=launch.timeout_s, started=started, look=witness.look)
         # what outlived its KILL cannot be waited for, either
         status, cpu_s = watching.reap() if watched.failure is None else (0, None)
         log.join(timeout=1.0)  # somebody who left the group may hold the pipe: its thread ends with the last writer
@@ -113,7 +115,9 @@ class LocalEngine:
             files=taken.files,
             rejected=taken.rejected,
             log_tail=log.text(),
-            observed=_observe(watching, watched, ending, cpu_s=cpu_s),
+            observed=_observe(watching, watched, ending, cpu_s=cpu_s).model_copy(
+                update={"conditions": witness.conclude()}
+            ),
         )
 
 
@@ -144,7 +148,7 @@ def _start(launch: Launch, folder: Path, work: Path) -> tuple[subprocess.Popen[b
             make_argv(launch, os.getpid()),
             cwd=work,
             env=environment,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # for the byte that a workload waits for: see engines/witness.py
             stdout=writer,
             stderr=writer,
             start_new_session=True,

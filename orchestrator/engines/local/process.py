@@ -8,8 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.engines.cgroup import Usage
+
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Sequence
 
 PROC = Path("/proc")
 
@@ -36,6 +39,30 @@ class LocalProcess:
             return f"{resident} bytes resident, the limit is {self.memory_bytes}"
         return ""
 
+    def usage(self) -> Usage:
+        """No control group: nothing."""
+        return Usage()
+
+    def pids(self) -> Sequence[int]:
+        """The process and its descendants."""
+        return list_descendants(self.process.pid)
+
+    def proceed(self) -> None:
+        """A byte to its standard input."""
+        self._write(b"\n")
+
+    def release(self) -> None:
+        """Close its standard input."""
+        if self.process.stdin is not None:
+            with suppress(OSError):
+                self.process.stdin.close()
+
+    def _write(self, data: bytes) -> None:
+        if self.process.stdin is not None and not self.process.stdin.closed:
+            with suppress(OSError):  # it may be gone
+                self.process.stdin.write(data)
+                self.process.stdin.flush()
+
     def terminate(self) -> None:
         """TERM to the group."""
         os.killpg(self.process.pid, signal.SIGTERM)
@@ -50,6 +77,7 @@ class LocalProcess:
         The CPU time is that of the process and of the children it waited for. The kernel's maximum of the resident
         set is not taken: it includes the process that forked, which is the orchestrator.
         """
+        self.release()
         with suppress(ProcessLookupError, PermissionError):
             self.kill()
         _, status, usage = os.wait4(self.process.pid, 0)
@@ -60,15 +88,22 @@ class LocalProcess:
 def read_memory(pid: int, proc: Path = PROC) -> tuple[int, int | None]:
     """(resident bytes of the process and its descendants now, the process's own peak so far or None)."""
     resident, peak = 0, None
-    waiting = [pid]
-    while waiting:
-        current = waiting.pop()
+    for current in list_descendants(pid, proc):
         fields = _status_kib(proc / str(current) / "status")
         resident += fields.get("VmRSS", 0) * 1024
         if current == pid and "VmHWM" in fields:
             peak = fields["VmHWM"] * 1024
-        waiting.extend(_children(proc / str(current) / "task"))
     return resident, peak
+
+
+def list_descendants(pid: int, proc: Path = PROC) -> list[int]:
+    """The process itself, its children and theirs."""
+    found, waiting = [], [pid]
+    while waiting:
+        current = waiting.pop()
+        found.append(current)
+        waiting.extend(_children(proc / str(current) / "task"))
+    return found
 
 
 def _status_kib(path: Path) -> dict[str, int]:

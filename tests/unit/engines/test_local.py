@@ -86,7 +86,7 @@ def test_the_process_finds_itself_pinned_and_sees_no_variable_of_the_host(
     assert set(found["env"]) <= {"ONLY", "PATH", "VIRTUAL_ENV", "HOME", "TMPDIR", "LC_CTYPE"}
     assert found["core"] == [0, 0]
     assert found["session"] is True
-    assert found["stdin"] == "/dev/null"
+    assert found["stdin"].startswith("pipe:"), "nothing comes through it but the byte that a workload waits for"
     assert found["file"] == "hello"
     assert found["home"] == found["tmp"] != "/nowhere", "a folder of its own, which goes with it"
     assert not Path(found["cwd"]).exists(), "nothing is left behind"
@@ -330,3 +330,37 @@ def test_the_sites_settings_become_options() -> None:
         ("--extra-index-url", "https://b.example"),
     ):
         assert options[options.index(pair[0]) + 1] == pair[1]
+
+
+MEET = """
+import os, time
+def meet(word):
+    open("/proc/self/comm", "w").write("bench:" + word)
+    os.read(0, 1)
+time.sleep(0.1)
+meet("ready")
+end = time.process_time() + 0.3
+while time.process_time() < end: pass
+meet("done")
+open("reply.json", "w").write("{}")
+"""
+
+
+def test_the_host_counts_between_ready_and_done(engine: LocalEngine, environment: Path) -> None:
+    outcome = engine.run(launch(environment, MEET))
+    assert outcome.end is End.OK, outcome
+    seen = outcome.observed.conditions
+    assert seen is not None
+    assert not seen.partial
+    assert seen.own_s == pytest.approx(0.3, abs=0.05), "its start is not in it"
+    assert seen.throttled_periods is None
+    assert seen.unavailable["throttled_periods"]
+    assert seen.canaries
+    assert seen.canaries[0].after_s is not None
+
+
+def test_a_process_that_says_nothing_is_not_waited_for(engine: LocalEngine, environment: Path) -> None:
+    outcome = engine.run(launch(environment, "open('reply.json', 'w').write('{}')"))
+    assert outcome.end is End.OK
+    assert outcome.observed.conditions is not None
+    assert outcome.observed.conditions.partial

@@ -12,8 +12,8 @@ from orchestrator.errors import UsageError
 from orchestrator.host.topology import Core, choose_cpus, parse_cpus, pinned_off, read_topology
 
 
-def write_sys(root: Path, cores: Tree, *, slow: str = "") -> Path:
-    """A /sys of these cores: hardware threads -> NUMA node."""
+def write_sys(root: Path, cores: Tree, *, slow: str = "", capacity: dict[int, int] | None = None) -> Path:
+    """A /sys of these cores: hardware threads -> NUMA node; slow ones by Intel's list, or by ARM's capacities."""
     nodes: dict[int, list[int]] = {}
     for cpus, node in cores.items():
         nodes.setdefault(node, []).extend(cpus)
@@ -28,6 +28,8 @@ def write_sys(root: Path, cores: Tree, *, slow: str = "") -> Path:
     if slow:
         (root / "devices/cpu_atom").mkdir(parents=True)
         (root / "devices/cpu_atom/cpus").write_text(slow + "\n")
+    for cpu, value in (capacity or {}).items():
+        (root / f"devices/system/cpu/cpu{cpu}/cpu_capacity").write_text(f"{value}\n")
     return root
 
 
@@ -40,6 +42,9 @@ SOCKETS: Tree = {(0, 8): 0, (1, 9): 0, (2, 10): 0, (3, 11): 0, (4, 12): 1, (5, 1
 INTERLEAVED = {(0,): 0, (1,): 1, (2,): 0, (3,): 1}
 HOLES = {(0,): 0, (3,): 0, (7,): 0}  # 1, 2 and others are offline
 HYBRID = {(0, 1): 0, (2, 3): 0, (4,): 0, (5,): 0, (6,): 0}
+SMT4: Tree = {(0, 1, 2, 3): 0, (4, 5, 6, 7): 0}
+SOCKET_PAIR: Tree = {(0,): 0, (1,): 0, (2,): 1, (3,): 1}
+BIG_LITTLE: Tree = {(0,): 0, (1,): 0, (2,): 0, (3,): 0}
 
 
 @pytest.mark.parametrize(
@@ -57,7 +62,16 @@ HYBRID = {(0, 1): 0, (2, 3): 0, (4,): 0, (5,): 0, (6,): 0}
         pytest.param(INTERLEAVED, 2, (1, 3), (1,), id="nodes that alternate"),
         pytest.param(HOLES, 2, (3, 7), (0,), id="numbers with holes"),
         pytest.param(HYBRID, 2, (0, 2), (0,), id="fast cores before slow ones"),
-        pytest.param(HYBRID, 3, (0, 2, 6), (0,), id="slow ones where the fast do not suffice"),
+        pytest.param(HYBRID, 3, (4, 5, 6), (0,), id="slow ones alone where the fast do not suffice"),
+        pytest.param(HYBRID, 4, (0, 2, 5, 6), (0,), id="both kinds only where neither suffices"),
+        pytest.param({(0, 1): 0}, 1, (0,), (0,), id="a single core with two threads"),
+        pytest.param({(0, 1): 0}, 2, (0, 1), (0,), id="both threads of the only core"),
+        pytest.param({(0,): 0}, 1, (0,), (0,), id="a single CPU"),
+        pytest.param(SMT4, 1, (4,), (0,), id="four threads a core: one of them"),
+        pytest.param(SMT4, 2, (0, 4), (0,), id="four threads a core: one of each"),
+        pytest.param(SMT4, 3, (0, 4, 5), (0,), id="four threads a core: siblings of the better core first"),
+        pytest.param(SOCKET_PAIR, 2, (2, 3), (1,), id="two sockets without SMT"),
+        pytest.param(SOCKET_PAIR, 3, (1, 2, 3), (0, 1), id="two sockets, more than one has"),
     ],
 )
 def test_whole_cores_of_one_node(
@@ -73,6 +87,61 @@ def test_every_thread_of_a_chosen_core_is_blocked_for_others(tmp_path: Path) -> 
     found = choose_cpus(1, read_topology(write_sys(tmp_path, SMT), range(8)))
     assert found.cpus == (3,)
     assert found.blocked == {3, 7}
+
+
+@pytest.mark.parametrize(
+    ("threads", "shape"),
+    [
+        (2, "2 cpus on 2 cores of 1 nodes"),
+        (3, "3 cpus on 3 cores of 1 nodes (efficiency cores)"),
+        (5, "5 cpus on 5 cores of 1 nodes (mixed kinds)"),
+    ],
+)
+def test_the_shape_says_which_kind_of_cores_a_set_is_of(tmp_path: Path, threads: int, shape: str) -> None:
+    assert choose_cpus(threads, read_topology(write_sys(tmp_path, HYBRID, slow="4-6"), range(7))).shape == shape
+
+
+def test_where_no_driver_lists_the_efficiency_cores_their_capacity_tells(tmp_path: Path) -> None:
+    root = write_sys(tmp_path, BIG_LITTLE, capacity={0: 446, 1: 446, 2: 1024, 3: 990})
+    cores = read_topology(root, range(4))
+    assert [core.slow for core in cores] == [True, True, False, False], "a few per cent are not another kind"
+    assert choose_cpus(2, cores).cpus == (2, 3)
+    assert choose_cpus(1, cores[:2]).shape.endswith("(efficiency cores)")
+
+
+def test_a_node_without_cpus_is_never_where_the_memory_is_taken_from(tmp_path: Path) -> None:
+    root = write_sys(tmp_path, {(0,): 0, (1,): 2})
+    folder = root / "devices/system/node/node1"  # memory only, as CXL's
+    folder.mkdir()
+    (folder / "cpulist").write_text("\n")
+    assert choose_cpus(2, read_topology(root, (0, 1))).mems == (0, 2)
+    assert choose_cpus(1, read_topology(root, (0, 1))).mems == (2,)
+
+
+def test_an_offline_cpu_is_nobodys_sibling(tmp_path: Path) -> None:
+    root = write_sys(tmp_path, {(0, 2): 0, (1,): 0})  # 3, the sibling of 1, is offline: the kernel leaves it out
+    cores = read_topology(root, (0, 1, 2))
+    assert cores == (Core((0, 2), (0, 2), 0), Core((1,), (1,), 0))
+    assert choose_cpus(2, cores).shape == "2 cpus on 2 cores of 1 nodes"
+
+
+def test_where_only_a_part_of_the_machine_is_ours_the_set_stays_in_it(tmp_path: Path) -> None:
+    """As in a cpuset or under taskset: the orchestrator cannot give away what it may not use."""
+    root = write_sys(tmp_path, SOCKETS)
+    cores = read_topology(root, (1, 2, 3, 9, 10, 11))
+    assert choose_cpus(3, cores) == (
+        (1, 2, 3),
+        (0,),
+        (Core((1, 9), (1, 9), 0), Core((2, 10), (2, 10), 0), Core((3, 11), (3, 11), 0)),
+    )
+    with pytest.raises(UsageError, match=r"7 threads.* 6 CPUs"):
+        choose_cpus(7, cores)
+
+
+def test_a_core_whose_siblings_belong_to_others_is_said_to_be(tmp_path: Path) -> None:
+    cores = read_topology(write_sys(tmp_path, SMT), (0, 1, 5))
+    assert choose_cpus(1, cores).cpus == (1,), "the whole core first"
+    assert choose_cpus(2, cores).shape == "2 cpus on 2 cores of 1 nodes (siblings of others)"
 
 
 def test_only_what_this_process_may_use_is_chosen(tmp_path: Path) -> None:
