@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 SYS = Path("/sys")
+SAME_KIND = 0.9
+"""Of the highest capacity: cores of one design differ by some percent, as the best of them may clock higher."""
 
 
 class Core(NamedTuple):
@@ -40,7 +42,8 @@ class CpuSet(NamedTuple):
         """What of it may change a number, ids apart: `4 cpus on 4 cores of 1 node`."""
         mixed = " (mixed kinds)" if len({core.slow for core in self.cores}) > 1 else ""
         kind = " (efficiency cores)" if not mixed and self.cores[0].slow else ""
-        return f"{len(self.cpus)} cpus on {len(self.cores)} cores of {len(self.mems)} nodes{mixed or kind}"
+        whole = " (siblings of others)" if any(core.cpus != core.siblings for core in self.cores) else ""
+        return f"{len(self.cpus)} cpus on {len(self.cores)} cores of {len(self.mems)} nodes{mixed or kind}{whole}"
 
     @property
     def blocked(self) -> frozenset[int]:
@@ -57,7 +60,7 @@ def read_topology(sys: Path = SYS, allowed: Iterable[int] | None = None) -> tupl
     usable = frozenset(os.sched_getaffinity(0) if allowed is None else allowed)
     folder = sys / "devices/system/cpu"
     nodes = _read_nodes(sys / "devices/system/node")
-    slow = parse_cpus(_read(sys / "devices/cpu_atom/cpus"))
+    slow = _read_slow(sys, usable)
     cores: dict[tuple[int, ...], Core] = {}
     for cpu in sorted(usable):
         topology = folder / f"cpu{cpu}/topology"
@@ -72,7 +75,9 @@ def choose_cpus(threads: int, cores: Iterable[Core]) -> CpuSet:
     """One hardware thread each of `threads` whole cores, on one NUMA node if they fit.
 
     The highest-numbered ones, so that core 0, where interrupts and the orchestrator live, is the last to be taken;
-    performance cores before efficiency cores. Where there are fewer cores than threads, siblings share a core.
+    performance cores before efficiency cores, and both only where neither kind suffices. Where there are fewer cores
+    than threads, siblings share a core. The set's shape, which every record holds, says so.
+
     Raises UsageError for more threads than CPUs.
     """
     available = tuple(cores)
@@ -128,17 +133,36 @@ def parse_cpus(text: str) -> frozenset[int]:
 
 
 def _groups(cores: tuple[Core, ...]) -> list[list[Core]]:
-    """Ways to choose, best first: the fast cores of one node, of all nodes, then any core of one node, of all."""
+    """Ways to choose, best first: cores of one kind, the fast ones before the slow, and only then both kinds.
+
+    Threads share a step's work in equal parts, so in a mixed set the fast cores wait for the slow. Of each way, the
+    cores of one node come before those of all.
+    """
     order = sorted(cores, key=lambda core: (core.slow, core.cpus != core.siblings, -core.cpus[0]))
     nodes = sorted({core.node for core in cores}, reverse=True)
-    fast = [core for core in order if not core.slow]
-    found = [[core for core in fast if core.node == node] for node in nodes] + [fast]
-    return found + [[core for core in order if core.node == node] for node in nodes] + [order]
+    found = []
+    for kind in ([core for core in order if not core.slow], [core for core in order if core.slow], order):
+        found += [[core for core in kind if core.node == node] for node in nodes] + [kind]
+    return found
 
 
 def _make_set(cores: Iterable[Core], cpus: Iterable[int]) -> CpuSet:
     chosen = tuple(sorted(cores))
     return CpuSet(tuple(sorted(cpus)), tuple(sorted({core.node for core in chosen})), chosen)
+
+
+def _read_slow(sys: Path, usable: frozenset[int]) -> frozenset[int]:
+    """The efficiency cores of a hybrid CPU: listed by Intel's driver, told by their capacity on ARM.
+
+    See Documentation/ABI/testing/sysfs-devices-system-cpu: `cpu_capacity` is relative to the fastest, which has 1024.
+    """
+    listed = parse_cpus(_read(sys / "devices/cpu_atom/cpus"))
+    if listed:
+        return listed
+    texts = {cpu: _read(sys / f"devices/system/cpu/cpu{cpu}/cpu_capacity") for cpu in usable}
+    capacities = {cpu: int(text) for cpu, text in texts.items() if text.isdigit()}
+    most = max(capacities.values(), default=0)
+    return frozenset(cpu for cpu, capacity in capacities.items() if capacity < SAME_KIND * most)
 
 
 def _read_nodes(folder: Path) -> dict[int, int]:

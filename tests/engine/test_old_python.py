@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.nouns.job import Reply
+from orchestrator.nouns.job import Bandwidth, Reply
 from tests.engine.conftest import give_up
 from tests.unit.workloads.networks import ROOT, SEED, tiny_network
 from tests.unit.workloads.test_weights import GOLDEN
@@ -108,3 +108,12 @@ def test_the_harness_answers(image: str, tmp_path: Path, numpy: str, backend: st
     (blas,) = [library for library in reply.evidence.libraries if library.kind == "blas"]
     assert (blas.name, blas.owner) == ("openblas", "numpy")
     assert blas.version is not None
+
+
+@pytest.mark.parametrize("numpy", ["1.13", "1.19"])
+def test_memory_is_copied_there_too(image: str, tmp_path: Path, numpy: str) -> None:
+    program = "import json; from workloads import bandwidth; print(json.dumps(bandwidth.measure(2, 1 << 20)))"
+    said = in_image(image, tmp_path, f"/numpy-{numpy}/bin/python", "-c", program)
+    found = Bandwidth.model_validate_json(said)
+    assert (found.array_bytes, found.threads) == (1 << 20, 2)
+    assert min(found.samples_s) > 0

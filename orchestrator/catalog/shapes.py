@@ -1,0 +1,119 @@
+"""Which shape has every tensor of a network? ONNX's rules, through the DAG."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from orchestrator.nouns.workload import Network, Node
+
+Shape = tuple[int, ...]
+
+
+def infer_shapes(network: Network, batch: int = 1) -> dict[str, Shape]:
+    """Tensor -> shape at `batch`, for the inputs and for every node's output."""
+    first = batch if network.batched else 1
+    shapes = {name: (shape[0] * first, *shape[1:]) for name, shape in network.inputs.items()}
+    for node in network.nodes:
+        rule = RULES.get(node.op)
+        if rule is None:
+            raise SpecError(f"network {network.name}: {node.name}: catalog/shapes.py has no rule for {node.op}")
+        try:
+            shapes[node.name] = rule(node, [shapes[name] for name in node.inputs])
+        except (KeyError, IndexError, ValueError, TypeError) as error:
+            where = f"network {network.name}: {node.name} ({node.op})"
+            raise SpecError(f"{where}: no shape follows from its inputs and attributes: {error!r}") from None
+    return shapes
+
+
+def _conv(node: Node, inputs: Sequence[Shape]) -> Shape:
+    weight, (batch, channels) = node.weights["W"], inputs[0][:2]
+    if channels != weight[1] * node.attrs.get("group", 1):
+        raise ValueError(f"{channels} channels for weights {weight} in {node.attrs.get('group', 1)} groups")
+    return (batch, weight[0], *_windows(node, inputs[0][2:], node.attrs.get("kernel_shape", weight[2:])))
+
+
+def _pool(node: Node, inputs: Sequence[Shape]) -> Shape:
+    return (*inputs[0][:2], *_windows(node, inputs[0][2:], node.attrs["kernel_shape"]))
+
+
+def _windows(node: Node, size: Shape, kernel: Sequence[int]) -> Shape:
+    """Positions of the kernel in each direction: ONNX's rule for Conv and the pools, with explicit pads."""
+    if node.attrs.get("auto_pad", "NOTSET") != "NOTSET":
+        raise ValueError("auto_pad; pads have to be written out")
+    count = len(kernel)
+    pads = node.attrs.get("pads", [0] * 2 * count)
+    strides, dilations = node.attrs.get("strides", [1] * count), node.attrs.get("dilations", [1] * count)
+    up = bool(node.attrs.get("ceil_mode", 0))
+    found = []
+    for axis, length in enumerate(size):
+        room = length + pads[axis] + pads[axis + count] - dilations[axis] * (kernel[axis] - 1) - 1
+        steps = -(-room // strides[axis]) if up else room // strides[axis]
+        if room < 0:
+            raise ValueError(f"a kernel of {kernel[axis]} on {length} with pads {pads}")
+        found.append(steps + 1)
+    return tuple(found)
+
+
+def inner_size(node: Node, inputs: Sequence[Shape]) -> int:
+    """Length of the sums of a Gemm."""
+    return inputs[0][0] if node.attrs.get("transA", 0) else inputs[0][1]
+
+
+def _gemm(node: Node, inputs: Sequence[Shape]) -> Shape:
+    left = inputs[0]
+    right = node.weights["B"] if "B" in node.weights else inputs[1]
+    columns, depth = (right[0], right[1]) if node.attrs.get("transB", 0) else (right[1], right[0])
+    if len(left) != 2 or depth != inner_size(node, inputs):
+        raise ValueError(f"{left} times {right}")
+    return (left[1] if node.attrs.get("transA", 0) else left[0], columns)
+
+
+def _matmul(_node: Node, inputs: Sequence[Shape]) -> Shape:
+    left, right = inputs
+    if left[-1] != right[-2]:
+        raise ValueError(f"{left} times {right}")
+    return (*_broadcast(left[:-2], right[:-2]), left[-2], right[-1])
+
+
+def _broadcast(left: Shape, right: Shape) -> Shape:
+    """numpy's rule: sizes are equal from the right, or one of them is 1."""
+    count = max(len(left), len(right))
+    pairs = zip((1,) * (count - len(left)) + left, (1,) * (count - len(right)) + right, strict=True)
+    sizes = []
+    for one, two in pairs:
+        if one != two and 1 not in (one, two):
+            raise ValueError(f"{left} and {right} do not go together")
+        sizes.append(max(one, two))
+    return tuple(sizes)
+
+
+def _flatten(node: Node, inputs: Sequence[Shape]) -> Shape:
+    axis = node.attrs.get("axis", 1)
+    return math.prod(inputs[0][:axis]), math.prod(inputs[0][axis:])
+
+
+def _same(_node: Node, inputs: Sequence[Shape]) -> Shape:
+    return inputs[0]
+
+
+RULES: dict[str, Callable[[Node, Sequence[Shape]], Shape]] = {
+    "Add": lambda _node, inputs: _broadcast(*inputs),
+    "AveragePool": _pool,
+    "BatchNormalization": _same,
+    "Constant": lambda _node, _inputs: (),
+    "Conv": _conv,
+    "Div": lambda _node, inputs: _broadcast(*inputs),
+    "Flatten": _flatten,
+    "Gemm": _gemm,
+    "GlobalAveragePool": lambda _node, inputs: (*inputs[0][:2], *(1 for _ in inputs[0][2:])),
+    "MatMul": _matmul,
+    "MaxPool": _pool,
+    "Relu": _same,
+    "Softmax": _same,
+}

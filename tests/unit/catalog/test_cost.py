@@ -1,0 +1,193 @@
+"""Are operations and bytes those of the published tables, and of small cases counted by hand?"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orchestrator.catalog.cost import count_network, only_products
+from orchestrator.catalog.shapes import infer_shapes
+from orchestrator.catalog.work import read_networks
+from orchestrator.errors import SpecError
+from orchestrator.nouns.workload import Network, Node
+from tests.unit.workloads.networks import read_network, tiny_network
+from workloads.backends import base, reference
+
+NETWORKS = read_networks()
+Shape = tuple[int, ...]
+Case = tuple[str, Shape, dict[str, Shape], dict[str, Any], Shape, int, int]
+
+
+def network(*nodes: Node, inputs: dict[str, tuple[int, ...]], **fields: Any) -> Network:
+    last = nodes[-1].name
+    named: dict[str, Any] = {"name": "n", "title": "", "source": "", "parameters": 0, "compared": last}
+    return Network(**named, inputs=inputs, outputs=(last,), nodes=nodes, **fields)
+
+
+def one(op: str, shape: tuple[int, ...], weights: dict[str, tuple[int, ...]] | None = None, **attrs: Any) -> Network:
+    """A network of one operator."""
+    return network(Node(name="y", op=op, inputs=("x",), weights=weights or {}, attrs=attrs), inputs={"x": shape})
+
+
+def published(name: str, size: int = 224) -> Network:
+    changed = NETWORKS[name].model_copy(update={"inputs": {"image": (1, 3, size, size)}})
+    return Network.model_validate(changed.model_dump())
+
+
+# Millions of multiply-adds. Howard et al., "MobileNets", 2017 (arXiv 1704.04861): table 8 gives 569 for MobileNet v1
+# and 15300 for VGG-16; table 7 the smaller images. The 15300 are the convolutions alone, as in He et al. 2015 (arXiv
+# 1512.03385, "15.3 billion"); with the three fully connected layers VGG-16 has the 15.5 of Canziani et al. 2016 (arXiv
+# 1605.07678) and of most tables.
+@pytest.mark.parametrize(
+    ("name", "size", "millions"),
+    [
+        ("mobilenet_v1", 224, 569),
+        ("mobilenet_v1", 192, 418),
+        ("mobilenet_v1", 160, 290),
+        ("mobilenet_v1", 128, 186),
+        ("vgg16", 224, 15_470),
+    ],
+)
+def test_multiply_accumulates_are_the_published_ones(name: str, size: int, millions: int) -> None:
+    assert round(count_network(published(name, size)).macs / 1e6) == pytest.approx(millions, abs=1)
+
+
+def test_the_convolutions_of_vgg16_are_15_3_billion_and_all_of_it_15_5() -> None:
+    whole = NETWORKS["vgg16"]
+    end = next(index for index, node in enumerate(whole.nodes) if node.op == "Flatten")
+    convolutions = whole.model_copy(update={"nodes": whole.nodes[:end], "outputs": (whole.nodes[end - 1].name,)})
+    assert round(count_network(convolutions).macs / 1e9, 1) == 15.3
+    assert round(count_network(whole).macs / 1e9, 1) == 15.5
+
+
+def test_the_product_of_2048_has_17_2_gigaflop_and_three_matrices_of_traffic() -> None:
+    cost = count_network(NETWORKS["gemm"])
+    assert cost.flops == 2 * 2048**3
+    assert cost.compulsory_bytes == 3 * 2048 * 2048 * 4
+    assert cost.elementwise_flops == cost.weight_bytes == 0
+    assert only_products(NETWORKS["gemm"])
+    assert not only_products(NETWORKS["vgg16"])
+    assert not only_products(NETWORKS["gemm"].model_copy(update={"nodes": ()}))
+
+
+# op, input, weights, attributes -> output, MAC, other FLOP; all by hand
+CASES: list[Case] = [
+    ("Conv", (1, 3, 8, 8), {"W": (4, 3, 3, 3), "B": (4,)}, {"pads": [1, 1, 1, 1]}, (1, 4, 8, 8), 256 * 27, 256),
+    ("Conv", (1, 4, 8, 8), {"W": (4, 1, 3, 3)}, {"group": 4, "strides": [2, 2]}, (1, 4, 3, 3), 36 * 9, 0),
+    ("Conv", (1, 4, 9, 9), {"W": (6, 2, 3, 3)}, {"group": 2, "dilations": [2, 2]}, (1, 6, 5, 5), 150 * 18, 0),
+    ("Conv", (1, 1, 5, 7), {"W": (1, 1, 1, 3)}, {"pads": [0, 3, 0, 0], "strides": [2, 3]}, (1, 1, 3, 3), 9 * 3, 0),
+    ("Gemm", (2, 5), {"B": (7, 5), "C": (7,)}, {"transB": 1}, (2, 7), 70, 14),
+    ("Gemm", (2, 5), {"B": (5, 7)}, {}, (2, 7), 70, 0),
+    ("Gemm", (5, 2), {"B": (5, 7)}, {"transA": 1}, (2, 7), 70, 0),
+    ("MaxPool", (1, 2, 7, 7), {}, {"kernel_shape": [3, 3], "strides": [2, 2]}, (1, 2, 3, 3), 0, 18 * 8),
+    ("MaxPool", (1, 1, 6, 6), {}, {"kernel_shape": [3, 3], "strides": [2, 2], "ceil_mode": 1}, (1, 1, 3, 3), 0, 72),
+    ("AveragePool", (1, 1, 4, 4), {}, {"kernel_shape": [2, 2], "strides": [2, 2]}, (1, 1, 2, 2), 0, 16),
+    ("GlobalAveragePool", (1, 3, 4, 5), {}, {}, (1, 3, 1, 1), 0, 60),
+    (
+        "BatchNormalization",
+        (1, 3, 2, 2),
+        {"scale": (3,), "B": (3,), "mean": (3,), "var": (3,)},
+        {},
+        (1, 3, 2, 2),
+        0,
+        24,
+    ),
+    ("BatchNormalization", (2, 3, 2, 2), {"scale": (3,)}, {"training_mode": 1}, (2, 3, 2, 2), 0, 144),
+    ("Relu", (1, 10), {}, {}, (1, 10), 0, 10),
+    ("Softmax", (1, 10), {}, {}, (1, 10), 0, 50),
+    ("Flatten", (2, 3, 4), {}, {"axis": 1}, (2, 12), 0, 0),
+    ("Flatten", (2, 3, 4), {}, {"axis": 2}, (6, 4), 0, 0),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]} {case[1]}")
+def test_small_cases_are_as_counted_by_hand(case: Case) -> None:
+    op, shape, weights, attrs, out, macs, other = case
+    made = one(op, shape, weights, **attrs)
+    cost = count_network(made)
+    assert infer_shapes(made)["y"] == out
+    assert (cost.macs, cost.elementwise_flops) == (macs, other)
+    assert cost.weight_bytes == 4 * sum(math.prod(each) for each in weights.values())
+    ends = 4 * (math.prod(shape) + math.prod(out))
+    assert cost.activation_bytes == ends
+    assert cost.unfused_bytes == (0 if op == "Flatten" else ends)
+
+
+def test_two_inputs_are_added_and_multiplied_by_the_rules_of_broadcasting() -> None:
+    inputs: dict[str, tuple[int, ...]] = {"a": (2, 1, 4, 5), "b": (3, 5, 6), "c": (6,)}
+    made = network(
+        Node(name="p", op="MatMul", inputs=("a", "b")), Node(name="y", op="Add", inputs=("p", "c")), inputs=inputs
+    )
+    shapes = infer_shapes(made)
+    assert shapes["p"] == np.matmul(np.zeros(inputs["a"]), np.zeros(inputs["b"])).shape == (2, 3, 4, 6)
+    assert count_network(made).macs == 2 * 3 * 4 * 6 * 5
+    assert count_network(made).elementwise_flops == 2 * 3 * 4 * 6
+
+
+def test_a_constant_is_a_number_that_nothing_moves_for() -> None:
+    nodes = (
+        Node(name="c", op="Constant", inputs=(), attrs={"value_float": 255.0}),
+        Node(name="y", op="Div", inputs=("x", "c")),
+    )
+    made = network(*nodes, inputs={"x": (1, 3, 4, 4)})
+    counted = count_network(made)
+    assert infer_shapes(made) == {"x": (1, 3, 4, 4), "c": (), "y": (1, 3, 4, 4)}
+    assert (counted.macs, counted.elementwise_flops) == (0, 48)
+    assert counted.activation_bytes == 4 * 96
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v1", "vgg16", "tiny"])
+def test_shapes_are_those_that_the_reference_computes(name: str) -> None:
+    data = tiny_network() if name == "tiny" else read_network(name)
+    made = Network.model_validate(data)
+    made = made.model_copy(update={"nodes": made.nodes[:12]})  # of every kind some; the depth adds nothing but time
+    weights = __import__("workloads.weights", fromlist=["make_node"])
+    arrays = {key: np.zeros(shape, np.float32) for key, shape in made.inputs.items()}
+    backend = reference.Backend(1, "default", "absent")
+    for data_node in data["nodes"][:12]:
+        node = base.Node(data_node)
+        operator = backend.operators([node], {node.name: weights.make_node(node, 1)})[0][1]
+        arrays[node.name] = operator(*[arrays[each] for each in node.inputs])
+    assert {key: array.shape for key, array in arrays.items()} == infer_shapes(made)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@settings(max_examples=10, deadline=None)
+@given(batch=st.integers(1, 512))
+def test_a_batch_multiplies_operations_and_activations_and_no_weights(name: str, batch: int) -> None:
+    one_sample, many = count_network(NETWORKS[name]), count_network(NETWORKS[name], batch)
+    times = batch if NETWORKS[name].batched else 1
+    assert many.macs == times * one_sample.macs
+    assert many.elementwise_flops == times * one_sample.elementwise_flops
+    assert many.activation_bytes == times * one_sample.activation_bytes
+    assert many.unfused_bytes == times * one_sample.unfused_bytes
+    assert many.weight_bytes == one_sample.weight_bytes
+    assert many.intensity >= one_sample.intensity
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_cannot_be_avoided_is_never_more_than_what_every_operator_moves(name: str) -> None:
+    cost = count_network(NETWORKS[name])
+    assert cost.unfused_intensity <= cost.intensity
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (one("Gelu", (1, 4)), "n: y: .* no rule for Gelu"),
+        (one("Conv", (1, 4, 8, 8), {"W": (4, 3, 3, 3)}), r"4 channels for weights \(4, 3, 3, 3\) in 1 groups"),
+        (one("Conv", (1, 3, 8, 8), {"W": (4, 3, 3, 3)}, auto_pad="SAME_UPPER"), "auto_pad"),
+        (one("Conv", (1, 3, 2, 2), {"W": (4, 3, 3, 3)}), "a kernel of 3 on 2"),
+        (one("Conv", (1, 3, 8, 8)), "KeyError"),
+        (one("Gemm", (2, 5), {"B": (5, 7)}, transB=1), r"\(2, 5\) times \(5, 7\)"),
+        (one("MatMul", (2, 5)), "MatMul"),
+    ],
+)
+def test_what_has_no_shape_is_refused_with_its_place(made: Network, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        count_network(made)
