@@ -62,6 +62,14 @@ def test_the_wheel_carries_the_catalogue_and_the_workloads(installed: Path, tmp_
     assert "FROM debian:bookworm-slim" in run(installed, tmp_path, "render", "numpy-1.24.2-distro-mkl-cpu")
 
 
+def test_the_wheel_carries_what_was_published(installed: Path, tmp_path: Path) -> None:
+    rows = json.loads(run(installed, tmp_path, "published", "--format", "json"))["published"]
+    assert (
+        len({(row["source"], row["framework"], row["variant"], row["workload"], row["hardware"]) for row in rows})
+        == 236
+    )
+
+
 def test_the_wheel_measures_and_answers_from_any_folder(installed: Path, tmp_path: Path) -> None:
     run(installed, tmp_path, "matrix", "--engine", "fake", "--frameworks", "numpy", "--suite", "quick")
     rows = json.loads(run(installed, tmp_path, "results", "--format", "json"))["results"]
