@@ -73,6 +73,18 @@ class IntegrityError(BenchError):
     exit_code = 9
 
 
+class RegressionError(BenchError):
+    """`bench check`: a cell is slower than is allowed, or it is missing, invalid or not comparable."""
+
+    exit_code = 10
+
+
+class SelftestError(BenchError):
+    """The self-test told equals apart, or did not find a difference that was planted."""
+
+    exit_code = 11
+
+
 class InterruptedRunError(BenchError):
     """The user stopped the run; everything that was finished is in the store."""
 

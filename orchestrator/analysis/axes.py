@@ -35,7 +35,8 @@ def _first(name: str, value: str) -> Callable[[Variant], tuple[object, ...]]:
     return lambda variant: (str(getattr(variant, name)) != value, str(getattr(variant, name)), variant.id)
 
 
-def _version(variant: Variant) -> tuple[object, ...]:
+def version_order(variant: Variant) -> tuple[object, ...]:
+    """Sorts rows by version as numbers (1.9 before 1.10), then by identifier."""
     parts = tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in variant.version.split("."))
     return parts, variant.id
 
@@ -55,7 +56,7 @@ AXES = {
         Axis("install", _but("install"), _first("install", "pip"), "pip where it is present, else the first by name"),
         Axis("onednn", _but("onednn", "tag"), _first("onednn", "off"), "oneDNN off where it is present, else absent"),
         Axis("core", _but("core", "tag"), _first("core", ""), "the row that lets its BLAS detect the CPU"),
-        Axis("version", _but("version", "python"), _version, "the oldest version"),
+        Axis("version", _but("version", "python"), version_order, "the oldest version"),
         # A framework comes with its own BLAS, Python and versions; the evidence says in what else two rows differ.
         Axis(
             "framework",
@@ -80,7 +81,7 @@ def compare_by(
     """
     if axis not in AXES:
         raise UnknownNameError("axis", axis, AXES)
-    chosen, trials = AXES[axis], judge_trials(records, expected)
+    chosen, trials = AXES[axis], judge_trials(records, expected, thresholds.limits if thresholds else None)
     groups: dict[tuple[str, ...], dict[str, Variant]] = {}
     for trial in trials:
         variant = trial.record.variant

@@ -6,18 +6,19 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.analysis.alike import common_blocks, count_apart, find_unlikeness, note_loops, say_contexts_apart
 from orchestrator.analysis.evidence import read_facts
-from orchestrator.analysis.trials import differing_fields, read_context
+from orchestrator.analysis.suspicion import find_suspicion
+from orchestrator.analysis.trials import read_context
 from orchestrator.stats.paired import paired_ratio
+from orchestrator.stats.samples import steadiness
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from orchestrator.analysis.suspicion import Suspicion
     from orchestrator.analysis.trials import Context, Judged
     from orchestrator.stats.paired import Ratio
-
-# Of /proc/self/status: a filter that slows down one side only would be taken for the build's doing.
-_PROFILE = ("Seccomp", "NoNewPrivs", "Speculation_Store_Bypass", "SpeculationIndirectBranch")
 
 Setting = tuple[str, int, str]
 """Workload, threads, mode."""
@@ -35,6 +36,8 @@ class Side:
     reasons: tuple[str, ...]
     facts: Mapping[str, str]
     flags: tuple[str, ...]
+    steadiness: str
+    """`steady`, `drift` or `inconclusive`: of the samples inside its valid processes."""
 
 
 @dataclass(frozen=True)
@@ -51,21 +54,33 @@ class Draft:
     seed: int
     dropped: tuple[int, ...]
     notes: tuple[str, ...]
+    suspicion: Suspicion | None = None
+    """None where there is no ratio to doubt."""
 
 
 def draft_comparisons(reference: Sequence[Judged], candidate: Sequence[Judged]) -> list[Draft]:
     """A draft per workload, thread count and mode that both have, and per host and method that they share."""
     left, right = _by_setting(reference), _by_setting(candidate)
-    drafts = []
-    for setting in sorted(left.keys() & right.keys()):
-        one, two = _by_context(left[setting]), _by_context(right[setting])
-        shared = sorted(one.keys() & two.keys())
-        if not shared:
-            fields = _closest(one, two)
-            problem = f"confounded: {', '.join(fields)}"
-            drafts.append(_refused(setting, left[setting], right[setting], problem))
-        drafts += [_draft(setting, one[context], two[context]) for context in shared]
+    settings = sorted(left.keys() & right.keys())
+    return [draft for setting in settings for draft in _draft_setting(setting, left[setting], right[setting])]
+
+
+def draft_across(reference: Sequence[Judged], candidate: Sequence[Judged]) -> list[Draft]:
+    """The same for two workloads, or two modes, of one build; named by the candidate's. Both sides hold one of each."""
+    left = {setting[1]: trials for setting, trials in _by_setting(reference).items()}
+    drafts: list[Draft] = []
+    for setting, trials in sorted(_by_setting(candidate).items()):
+        if setting[1] in left:
+            drafts += _draft_setting(setting, left[setting[1]], trials)
     return drafts
+
+
+def _draft_setting(setting: Setting, reference: Sequence[Judged], candidate: Sequence[Judged]) -> list[Draft]:
+    left, right = _by_context(reference), _by_context(candidate)
+    shared = sorted(left.keys() & right.keys())
+    if not shared:
+        return [_refused(setting, reference, candidate, say_contexts_apart(left, right))]
+    return [_draft(setting, left[context], right[context]) for context in shared]
 
 
 def _draft(setting: Setting, reference: Sequence[Judged], candidate: Sequence[Judged]) -> Draft:
@@ -73,7 +88,7 @@ def _draft(setting: Setting, reference: Sequence[Judged], candidate: Sequence[Ju
     problem = _problem(left, right)
     if problem:
         return _refused(setting, left, right, problem, notes)
-    times = [{trial.record.block: _samples(trial) for trial in side if trial.valid} for side in (left, right)]
+    times = (_times(left), _times(right))
     paired = times[0].keys() & times[1].keys()
     if not paired:
         return _refused(setting, left, right, "no block is valid on both sides", notes)
@@ -84,7 +99,8 @@ def _draft(setting: Setting, reference: Sequence[Judged], candidate: Sequence[Ju
         notes.append(f"left out as a whole, for want of a valid trial on both sides: block {names}")
     notes += _remarks(left, right)
     ratio = paired_ratio(times[1], times[0])  # time(candidate) / time(reference)
-    return Draft(*setting, _side(left), _side(right), ratio, "", _seed(left), dropped, tuple(notes))
+    doubts = find_suspicion(left, right, times)
+    return Draft(*setting, _side(left), _side(right), ratio, "", _seed(left), dropped, tuple(notes), doubts)
 
 
 def _refused(
@@ -98,10 +114,9 @@ def _problem(left: Sequence[Judged], right: Sequence[Judged]) -> str:
     bad = [_why(side) for side in (left, right) if not any(trial.valid for trial in side)]
     if bad:
         return ", ".join(dict.fromkeys(bad))
-    if _apart(left, right) * 2 > len(common_blocks(left, right)):
+    if count_apart(left, right) * 2 > len(common_blocks(left, right)):
         return "not interleaved: most blocks ran the two builds in runs of their own"
-    unequal = _unequal(_profile(trial) for trial in (*left, *right) if trial.valid)
-    return f"confounded: {', '.join(unequal)}" if unequal else ""
+    return find_unlikeness(left, right)
 
 
 def _one_build_each(
@@ -130,25 +145,14 @@ def _remarks(left: Sequence[Judged], right: Sequence[Judged]) -> list[str]:
     if shares[0] != shares[1]:
         counts = [f"{sum(not trial.valid for trial in side)}/{len(side)}" for side in (left, right)]
         notes.append(f"failures differ: {counts[0]} of the reference's trials against {counts[1]}")
-    if apart := _apart(left, right):
+    if apart := count_apart(left, right):
         notes.append(f"{apart} blocks were run in parts, at different times: drift does not cancel in them")
-    return notes
-
-
-def _runs(side: Sequence[Judged]) -> dict[int, str]:
-    """Block -> the `bench matrix` call that ran it."""
-    return {trial.record.block: trial.record.provenance.run for trial in side}
-
-
-def common_blocks(left: Sequence[Judged], right: Sequence[Judged]) -> set[int]:
-    """Blocks that both sides have."""
-    return _runs(left).keys() & _runs(right).keys()
-
-
-def _apart(left: Sequence[Judged], right: Sequence[Judged]) -> int:
-    """Common blocks whose two halves ran at different times: whatever drifts does not cancel in them."""
-    one, two = _runs(left), _runs(right)
-    return sum(one[block] != two[block] for block in common_blocks(left, right))
+    notes += [
+        f"{side[0].record.variant.id} is no steady state: its samples drift inside the processes"
+        for side in (left, right)
+        if _steadiness(side) == "drift"
+    ]
+    return notes + note_loops(left, right)
 
 
 def _side(trials: Sequence[Judged]) -> Side:
@@ -164,7 +168,12 @@ def _side(trials: Sequence[Judged]) -> Side:
         reasons=tuple(dict.fromkeys(trial.validity.invalid_reason for trial in trials if not trial.valid)),
         facts=read_facts(trials),
         flags=tuple(dict.fromkeys(str(flag) for trial in trials for flag in trial.validity.flags)),
+        steadiness=_steadiness(trials),
     )
+
+
+def _steadiness(trials: Sequence[Judged]) -> str:
+    return steadiness([_samples(trial) for trial in trials if trial.valid])
 
 
 def _why(side: Sequence[Judged]) -> str:
@@ -173,25 +182,16 @@ def _why(side: Sequence[Judged]) -> str:
     return codes.most_common(1)[0][0]
 
 
+def _times(side: Sequence[Judged]) -> dict[int, tuple[float, ...]]:
+    return {trial.record.block: _samples(trial) for trial in side if trial.valid}
+
+
 def _samples(trial: Judged) -> tuple[float, ...]:
     return trial.record.reported.samples_s if trial.record.reported is not None else ()
 
 
 def _seed(side: Sequence[Judged]) -> int:
     return side[0].record.method.seed
-
-
-def _profile(trial: Judged) -> tuple[tuple[str, str], ...]:
-    reply = trial.record.reported
-    security = reply.evidence.security if reply is not None and reply.evidence is not None else {}
-    return tuple((name, security.get(name, "unknown")) for name in _PROFILE)
-
-
-def _unequal(profiles: Iterable[tuple[tuple[str, str], ...]]) -> list[str]:
-    values: dict[str, set[str]] = {}
-    for name, value in (pair for profile in profiles for pair in profile):
-        values.setdefault(name, set()).add(value)
-    return [name for name, seen in values.items() if len(seen) > 1]
 
 
 def _by_setting(trials: Iterable[Judged]) -> dict[Setting, list[Judged]]:
@@ -213,8 +213,3 @@ def _by_key(trials: Iterable[Judged]) -> dict[str, list[Judged]]:
     for trial in trials:
         made.setdefault(trial.record.key, []).append(trial)
     return made
-
-
-def _closest(left: Iterable[Context], right: Iterable[Context]) -> list[str]:
-    """The fewest fields in which any two contexts differ."""
-    return min((differing_fields(one, two) for one in left for two in right), key=len)

@@ -7,44 +7,21 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.analysis.diagnostics import diagnose, median_of, remark_diagnostics
 from orchestrator.analysis.evidence import read_facts
+from orchestrator.analysis.scenario import Scenario, name_scenario, remark_latency, summarise_latency
 from orchestrator.analysis.trials import judge_trials, read_context
 from orchestrator.stats.paired import t_interval
-from orchestrator.stats.samples import (
-    Quantile,
-    effective_count,
-    lag1_autocorrelation,
-    modified_z_outliers,
-    quantile_interval,
-    steadiness,
-    variance_parts,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from orchestrator.analysis.diagnostics import Diagnostics
+    from orchestrator.analysis.scenario import Latency
     from orchestrator.analysis.trials import Context, Judged
     from orchestrator.nouns.job import Expected
+    from orchestrator.nouns.limits import Limits
     from orchestrator.nouns.record import Record
-
-
-@dataclass(frozen=True)
-class Diagnostics:
-    """What the samples inside the processes look like; None where they are too few. None of it enters an interval."""
-
-    outliers: int
-    """Samples more than 14.8 median absolute deviations from their process's median; all of them stay in the mean."""
-    samples: int
-    autocorrelation: float | None
-    """Lag 1, median over the processes."""
-    effective: float
-    """Independent samples that say as much as all of these."""
-    between_sd: float | None
-    """Of process means, as a share of the mean."""
-    within_sd: float | None
-    """Of samples in a process, as a share of the mean."""
-    steadiness: str
-    """`steady`, `drift` or `inconclusive`."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +51,18 @@ class Summary:
     """t interval of the process means, at 95 %; None below two blocks."""
     median_s: float | None
     min_s: float | None
-    p90_s: Quantile | None
+    scenario: Scenario
+    latency: Latency | None
+    """Percentiles of the samples."""
+    samples_per_s: tuple[float, float | None, float | None] | None
+    """Throughput, with the 95 % interval of the mean turned round; None in the latency scenario."""
     first_s: float | None
     """Median over the processes of the first call."""
     facts: Mapping[str, str]
     """What was seen at run time: `BLAS`, `BLAS core`, `oneDNN`, `busy threads`, ..."""
     diagnostics: Diagnostics | None
+    remarks: tuple[str, ...]
+    """What a reader should know of the numbers: no steady state, outliers, percentiles that cannot be had, advice."""
 
     @property
     def verdict(self) -> str:
@@ -92,11 +75,13 @@ class Summary:
 
 
 def summarise_records(
-    records: Iterable[Record], expected: Mapping[str, Mapping[str, Expected]] | None = None
+    records: Iterable[Record],
+    expected: Mapping[str, Mapping[str, Expected]] | None = None,
+    limits: Limits | None = None,
 ) -> list[Summary]:
     """A summary per cell, method and host, ordered by workload, threads, mode and variant; nothing is discarded."""
     groups: dict[tuple[str, str, Context], list[Judged]] = {}
-    for trial in judge_trials(records, expected):
+    for trial in judge_trials(records, expected, limits):
         group = (trial.record.cell, trial.record.key, read_context(trial.record))
         groups.setdefault(group, []).append(trial)
     made = [_summarise(trials) for trials in groups.values()]
@@ -105,18 +90,19 @@ def summarise_records(
 
 def _summarise(trials: Sequence[Judged]) -> Summary:
     first = trials[0].record
-    processes, firsts = [], []
-    for trial in trials:
-        if trial.valid and trial.record.reported is not None:
-            processes.append(trial.record.reported.samples_s)
-            firsts.append(trial.record.reported.first_s)
+    replies = [trial.record.reported for trial in trials if trial.valid and trial.record.reported is not None]
+    processes = [reply.samples_s for reply in replies]
     failed = Counter(str(trial.record.status) for trial in trials if trial.record.status != "ok")
     invalid = Counter(
         trial.validity.reasons[0].code for trial in trials if not trial.valid and trial.record.status == "ok"
     )
     means = [statistics.fmean(samples) for samples in processes]
     samples = [value for process in processes for value in process]
+    mean = statistics.fmean(means) if means else None
     low, high = _interval(means)
+    scenario = name_scenario(first.workload)
+    latency = summarise_latency(processes, max(reply.loops for reply in replies)) if samples else None
+    diagnostics = diagnose(trials)
     return Summary(
         cell=first.cell,
         workload=first.workload.id,
@@ -131,15 +117,21 @@ def _summarise(trials: Sequence[Judged]) -> Summary:
         invalid=tuple(sorted(invalid.items())),
         reasons=tuple(dict.fromkeys(trial.validity.invalid_reason for trial in trials if not trial.valid)),
         flags=tuple(dict.fromkeys(str(flag) for trial in trials for flag in trial.validity.flags)),
-        mean_s=statistics.fmean(means) if means else None,
+        mean_s=mean,
         low_s=low,
         high_s=high,
         median_s=statistics.median(samples) if samples else None,
         min_s=min(samples, default=None),
-        p90_s=quantile_interval(samples, 0.9) if samples else None,
-        first_s=_median(firsts),
+        scenario=scenario,
+        latency=latency,
+        samples_per_s=_rate(first.workload.batch, mean, low, high) if scenario is Scenario.THROUGHPUT else None,
+        first_s=median_of(reply.first_s for reply in replies),
         facts=read_facts(trials),
-        diagnostics=_diagnose(processes) if processes else None,
+        diagnostics=diagnostics,
+        remarks=(
+            *(remark_diagnostics(diagnostics, mean) if diagnostics and mean else ()),
+            *(remark_latency(latency) if latency and scenario is Scenario.LATENCY else ()),
+        ),
     )
 
 
@@ -149,20 +141,10 @@ def _interval(means: Sequence[float]) -> tuple[float | None, float | None]:
     return t_interval(statistics.fmean(means), statistics.stdev(means), len(means), 0.95)
 
 
-def _diagnose(processes: Sequence[Sequence[float]]) -> Diagnostics:
-    mean = statistics.fmean(statistics.fmean(samples) for samples in processes)
-    parts = variance_parts(processes)
-    return Diagnostics(
-        outliers=sum(sum(modified_z_outliers(samples)) for samples in processes),
-        samples=sum(len(samples) for samples in processes),
-        autocorrelation=_median([lag1_autocorrelation(samples) for samples in processes]),
-        effective=sum(effective_count(samples) for samples in processes),
-        between_sd=parts[0] ** 0.5 / mean if parts else None,
-        within_sd=parts[1] ** 0.5 / mean if parts else None,
-        steadiness=steadiness(processes),
-    )
-
-
-def _median(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return statistics.median(known) if known else None
+def _rate(
+    batch: int, mean: float | None, low: float | None, high: float | None
+) -> tuple[float, float | None, float | None] | None:
+    if not mean:
+        return None
+    # A wide interval of few processes may reach below 0 seconds: then the rate has no upper end.
+    return batch / mean, batch / high if high else None, batch / low if low and low > 0 else None

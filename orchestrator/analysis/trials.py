@@ -13,12 +13,14 @@ if TYPE_CHECKING:
 
     from orchestrator.analysis.findings import Validity
     from orchestrator.nouns.job import Expected
+    from orchestrator.nouns.limits import Limits
     from orchestrator.nouns.record import Record
 
 # What may differ between two records of one machine without making them incomparable.
-_PASSING = ("load", "uptime", "free", "available", "boot", "time", "running", "memory_kib")  # the last moves by boot
+# memory_kib moves by boot, mhz_now by the moment
+_PASSING = ("load", "uptime", "free", "available", "boot", "time", "running", "memory_kib", "mhz_now")
 # Fields of the method that say when to stop or give up, not what a sample is.
-_LIMITS = frozenset({"blocks", "timeout_s", "memory_bytes"})
+_LIMITS = frozenset({"blocks", "precision", "timeout_s", "memory_bytes"})
 
 Context = tuple[tuple[str, str], ...]
 """Name and value of everything that two numbers must share to be compared; sorted."""
@@ -44,27 +46,30 @@ class Judged:
 
 
 def judge_trials(
-    records: Iterable[Record], expected: Mapping[str, Mapping[str, Expected]] | None = None
+    records: Iterable[Record],
+    expected: Mapping[str, Mapping[str, Expected]] | None = None,
+    limits: Limits | None = None,
 ) -> list[Judged]:
     """One judged record per trial: the last attempt that counts, or the last one where none does.
 
-    `expected` gives what a workload's outputs must be, by workload and output name; the seed is the records'.
+    `expected` gives what a workload's outputs must be, by workload and output name; the seed is the records'. `limits`
+    says from where on a disturbance is flagged.
     """
     chosen: dict[tuple[str, int, Context], Record] = {}
     for record in records:
-        name = (record.key, record.block, _host(record))
+        name = (record.key, record.block, read_host(record))
         other = chosen.get(name)
         if other is None or _rank(record) > _rank(other):
             chosen[name] = record
     wanted = expected or {}
-    return [Judged(record, judge_record(record, wanted.get(record.workload.id))) for record in chosen.values()]
+    return [Judged(record, judge_record(record, wanted.get(record.workload.id), limits)) for record in chosen.values()]
 
 
 def read_context(record: Record) -> Context:
     """Host, engine, workload code, method and CPUs of a record: records that differ here are never pooled."""
     method = {f"method.{name}": str(value) for name, value in record.method if name not in _LIMITS}
     source = record.provenance
-    fields = dict(_host(record)) | method
+    fields = dict(read_host(record)) | method
     fields |= {"engine": source.engine, "workloads_hash": source.workloads_hash}
     fields["cpus"] = ",".join(str(cpu) for cpu in record.cpus)
     return tuple(sorted(fields.items()))
@@ -76,7 +81,8 @@ def differing_fields(left: Context, right: Context) -> list[str]:
     return sorted(name for name in one.keys() | two.keys() if one.get(name) != two.get(name))
 
 
-def _host(record: Record) -> Context:
+def read_host(record: Record) -> Context:
+    """The machine of a record: what `read_context` says of it."""
     host = record.provenance.host
     return tuple(sorted((f"host.{name}", str(value)) for name, value in host.items() if not name.startswith(_PASSING)))
 

@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING
 from orchestrator.stats.verdicts import DELTA, Verdict, Word
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from orchestrator.analysis.suspicion import Suspicion
     from orchestrator.stats.paired import Ratio
+    from orchestrator.stats.welch import Unpaired
 
 SCOPE = "Scope: these image builds on this machine; another build or machine may differ."
+LEGEND = (
+    "Words and intervals hold for all comparisons shown together (Holm: one false claim in 20 such tables). "
+    "q is for exploring only and no word rests on it (Benjamini-Hochberg: of the rows with q <= 0.05, "
+    "one in 20 is expected to be false)."
+)
 
 
 def say_verdict(
@@ -37,6 +46,49 @@ def say_verdict(
     if said.word == Word.INCONCLUSIVE:
         return f"{said}: {number} the time ({tail}"
     return f"{number} {said.word} ({tail}"
+
+
+def say_statement(text: str, *, failed: int, trials: int, seed: int, flags: Iterable[str]) -> str:
+    """The sentence with what else it rests on: `...; 0 of 20 trials failed; seed 20260101; flags: steal, poor-core`."""
+    # A flag is `steal: 0.3 s of 10 s`; a code may hold a colon itself, but no blank.
+    codes = ", ".join(dict.fromkeys(flag.split(": ", 1)[0] for flag in flags))
+    return f"{text}; {failed} of {trials} trials failed; seed {seed}; flags: {codes or 'none'}"
+
+
+def say_unpaired(
+    word: str,
+    reason: str,
+    ratio: Unpaired | None,
+    *,
+    family: int | None = None,
+    level: float = 0.95,
+    unit: str = "processes",
+) -> str:
+    """`slower: 1.052x the time (95 % CI 1.041-1.063, 10 processes against 10, Welch t, Holm 3)`.
+
+    Without a family, nothing is said of Holm: the interval is not adjusted.
+    """
+    said = f"{word}({reason})" if reason else word
+    if ratio is None:
+        return said
+    now, before = ratio.counts
+    number = f"{ratio.estimate:.{_digits(ratio.low, ratio.high)}f}x the time"
+    interval = f"{100 * level:g} % CI {_range(ratio.low, ratio.high)}"
+    holm = "" if family is None else f", Holm {family}"
+    return f"{said}: {number} ({interval}, {now} {unit} against {before}, Welch t{holm})"
+
+
+def say_suspicion(suspicion: Suspicion, said: Verdict, level: float) -> str:
+    """`suspect: steal in 2 of 10 blocks; without them 1.083x (1.066-1.100)`, as the sentence counts; or nothing."""
+    if not suspicion.codes:
+        return ""
+    if suspicion.rest is None:
+        return f"suspect: {suspicion}; without them too few blocks are left"
+    rest = suspicion.rest.at(level)
+    centre, low, high = rest.estimate, rest.low, rest.high
+    if said.word == Word.FASTER:
+        centre, low, high = 1 / centre, _inverse(high), _inverse(low)
+    return f"suspect: {suspicion}; without them {centre:.{_digits(low, high)}f}x ({_range(low, high)})"
 
 
 def _range(low: float, high: float) -> str:

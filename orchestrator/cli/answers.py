@@ -19,7 +19,10 @@ def results(
 
     Its time with an interval, what was proved, and what is wrong with it.
     """
+    from orchestrator.analysis.roofline import place_summaries
     from orchestrator.analysis.summary import summarise_records
+    from orchestrator.catalog.work import read_networks
+    from orchestrator.host.site import read_config
     from orchestrator.report.tables import results_table
     from orchestrator.runner.folders import find_store
     from orchestrator.screen.answers import show_answer, show_problems
@@ -28,7 +31,9 @@ def results(
 
     records, problems = read_records(open_store(find_store(store)))
     show_problems(problems)
-    show_answer(results_table(summarise_records(records), form.value), output)
+    summaries = summarise_records(records, limits=read_config(pip={}).limits)
+    places = place_summaries(summaries, records, read_networks())
+    show_answer(results_table(summaries, form.value, places), output)
 
 
 def compare(
@@ -47,8 +52,11 @@ def compare(
     B against A, or (--by) rows that differ in nothing but one thing.
     """
     from orchestrator.analysis.axes import compare_by
+    from orchestrator.analysis.compare import Thresholds
     from orchestrator.analysis.compare import compare as compare_two
+    from orchestrator.analysis.peaks import without_peaks
     from orchestrator.errors import UsageError
+    from orchestrator.host.site import read_config
     from orchestrator.report.tables import comparisons_table
     from orchestrator.runner.folders import find_store
     from orchestrator.screen.answers import show_answer, show_problems
@@ -59,7 +67,12 @@ def compare(
         raise UsageError("bench compare wants two variants, or --by and an axis: `bench compare --by blas`")
     records, problems = read_records(open_store(find_store(store)))
     show_problems(problems)
-    found = compare_by(records, by) if by else compare_two(records, first, second)
+    kept = without_peaks(records)
+    thresholds = Thresholds(limits=read_config(pip={}).limits)
+    if by:
+        found = compare_by(kept, by, thresholds=thresholds)
+    else:
+        found = compare_two(kept, first, second, thresholds=thresholds)
     show_answer(comparisons_table(found, form.value), output)
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from orchestrator.report.durations import show_duration, show_interval
+from orchestrator.report.beside import Beside, draw_below
+from orchestrator.report.durations import show_chance, show_duration, show_interval
 from orchestrator.report.escape import clean_text
+from orchestrator.report.rates import show_place
+from orchestrator.report.rows import difference_lines
+from orchestrator.report.samples import LATENCY_HEADINGS, LEGEND, THROUGHPUT_HEADINGS, sample_cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -15,22 +20,24 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from orchestrator.analysis.compare import Comparison, Comparisons
+    from orchestrator.analysis.roofline import Place
     from orchestrator.analysis.summary import Summary
 
 
-def draw_results(summaries: Sequence[Summary]) -> RenderableType:
+def draw_results(placed: Sequence[tuple[Summary, Place]]) -> RenderableType:
     """A table per workload and thread count, fastest first; below them every remark, once."""
     from rich.console import Group
 
     parts: list[RenderableType] = []
-    for (workload, threads), group in groupby(summaries, key=lambda each: (each.workload, each.threads)):
-        columns = ("build", "mean", "95 % CI", "first call", "blocks", "computed in")
-        table = _table(f"{workload}, {_threads(threads)}", columns, right=columns[1:5])
-        for each in sorted(group, key=lambda each: (each.mean_s is None, each.mean_s or 0.0, each.variant)):
-            _add(table, _result_cells(each))
+    for (workload, threads), group in groupby(placed, key=lambda pair: (pair[0].workload, pair[0].threads)):
+        columns = ("build", "mean", "95 % CI", "first call", "GFLOP/s (of SGEMM)", "blocks", "computed in")
+        table = _table(f"{workload}, {_threads(threads)}", columns, right=columns[1:6])
+        for each, place in sorted(group, key=lambda pair: (pair[0].mean_s or math.inf, pair[0].variant)):
+            _add(table, _result_cells(each, place))
         parts.append(table)
-    remarks = [(each.variant, remark) for each in summaries for remark in (*each.reasons, *each.flags)]
-    return Group(*parts, *_remarks(remarks)) if parts else _text("The store holds no records yet.")
+    remarks = [(each.variant, remark) for each, _ in placed for remark in (*each.reasons, *each.flags)]
+    samples = _sample_tables([each for each, _ in placed])
+    return Group(*parts, *samples, *_remarks(remarks)) if parts else _text("The store holds no records yet.")
 
 
 def draw_comparisons(comparisons: Comparisons) -> RenderableType:
@@ -45,23 +52,56 @@ def draw_comparisons(comparisons: Comparisons) -> RenderableType:
     for (workload, threads, mode, reference), group in groupby(sorted(comparisons.items, key=place), key=place):
         shown_mode = "" if mode == "default" else f", {mode}"
         title = f"{workload}, {_threads(threads)}{shown_mode}, against {reference}"
-        table = _table(title, ("build", "verdict", "what differed"))
+        wide = _table(title, ("build", "verdict", "q", "what differed"), right=("q",))
+        narrow = _table(title, ("build", "verdict", "q"), right=("q",))
+        differed = []
         for item in group:
-            _add(table, (item.candidate.variant, item.text, "; ".join(item.differences)))
-        parts.append(table)
+            cells = (item.candidate.variant, item.text, show_chance(item.q_bh))
+            differed.append((cells[0], difference_lines(item)))
+            _add(narrow, cells)
+            _add(wide, (*cells, "\n".join(difference_lines(item))))
+        parts.append(Beside(wide=wide, narrow=Group(narrow, draw_below(differed))))
     remarks = [
         (item.candidate.variant, remark)
         for item in comparisons.items
         for remark in (*item.notes, *item.candidate.flags)
     ] + [(item.reference.variant, remark) for item in comparisons.items for remark in item.reference.flags]
-    below = [f"Reference: {comparisons.rule}."]
+    below = [f"Reference: {comparisons.rule}.", *([comparisons.legend] if comparisons.items else [])]
     if comparisons.left_out:
         below.append(f"Not compared, as no other row differs from it in this alone: {_names(comparisons.left_out)}.")
     below.append(comparisons.scope)
     return Group(*parts, *_remarks(remarks), *map(_text, below))
 
 
-def _result_cells(each: Summary) -> tuple[str, ...]:
+def draw_rows(
+    title: str, headings: Sequence[str], rows: Iterable[Sequence[str]], below: Iterable[str] = ()
+) -> RenderableType:
+    """One table of text, and lines below it."""
+    from rich.console import Group
+
+    table = _table(title, headings, right=("thr",))
+    for row in rows:
+        _add(table, row)
+    return Group(table, *map(_text, below))
+
+
+def _sample_tables(summaries: Sequence[Summary]) -> list[RenderableType]:
+    """A table per workload and thread count with what lies behind the means; cells without a valid trial have none."""
+    parts: list[RenderableType] = []
+    for (workload, threads, scenario), group in groupby(
+        summaries, key=lambda each: (each.workload, each.threads, each.scenario)
+    ):
+        fastest = sorted(group, key=lambda each: (each.mean_s or math.inf, each.variant))
+        rows = [cells for cells in map(sample_cells, fastest) if cells]
+        columns = THROUGHPUT_HEADINGS if scenario == "throughput" else LATENCY_HEADINGS
+        table = _table(f"{workload}, {_threads(threads)}: {scenario}", columns, right=columns[1:-2])
+        for cells in rows:
+            _add(table, cells)
+        parts += [table] if rows else []
+    return [*parts, _text(LEGEND), _text("")] if parts else []
+
+
+def _result_cells(each: Summary, place: Place) -> tuple[str, ...]:
     half = (each.high_s - each.low_s) / 2 if each.high_s is not None and each.low_s is not None else None
     mode = "" if each.mode == "default" else f" ({each.mode})"
     seen = " ".join(part for part in (each.facts.get("BLAS"), each.facts.get("BLAS core")) if part)
@@ -70,6 +110,7 @@ def _result_cells(each: Summary) -> tuple[str, ...]:
         show_duration(each.mean_s, half_width=half) if each.mean_s is not None else each.verdict,
         show_interval(each.low_s, each.high_s),
         show_duration(each.first_s),
+        show_place(place),
         str(each.valid) if each.valid == each.blocks else f"{each.valid} of {each.blocks}",
         seen or "-",
     )

@@ -1,4 +1,4 @@
-"""How is a time in seconds shown to a person? Everywhere else it is a float."""
+"""How is a time in seconds, or a chance, shown to a person? Everywhere else it is a float."""
 
 from __future__ import annotations
 
@@ -26,6 +26,13 @@ def show_interval(low: float | None, high: float | None) -> str:
     half = (high - low) / 2 * scale
     digits = min(4, max(0, 1 - math.floor(math.log10(half)))) if half > 0 else 4
     return f"{low * scale:.{digits}f}-{high * scale:.{digits}f} {unit}"
+
+
+def show_chance(value: float | None) -> str:
+    """`0.034` of a p- or q-value; nobody can tell those below a thousandth apart."""
+    if value is None:
+        return "-"
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _unit(seconds: float) -> tuple[float, str]:

@@ -28,3 +28,12 @@ def markdown_text(text: str) -> str:
     """A cell of a Markdown table: its signs are shown, not obeyed, and HTML stays text."""
     escaped = re.sub(r"([\\`*_\[\]|~])", r"\\\1", clean_text(text))
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def xml_text(text: str) -> str:
+    """Text that XML 1.0 can hold at all; the writer escapes its signs. Not every number is a character there."""
+    return "".join(letter for letter in clean_text(text) if not _outside_xml(ord(letter)))
+
+
+def _outside_xml(number: int) -> bool:
+    return 0xD800 <= number <= 0xDFFF or number in (0xFFFE, 0xFFFF)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.analysis.roofline import NOWHERE
 from orchestrator.report import formats
 from orchestrator.report.drawing import draw_comparisons, draw_results
-from orchestrator.report.durations import show_duration, show_interval
-from orchestrator.report.rows import COMPARISON_COLUMNS, RESULT_COLUMNS, comparison_row, result_row
+from orchestrator.report.durations import show_chance, show_duration, show_interval
+from orchestrator.report.rates import show_place
+from orchestrator.report.roofs import LEGEND, make_roofs
+from orchestrator.report.rows import COMPARISON_COLUMNS, RESULT_COLUMNS, comparison_row, difference_lines, result_row
+from orchestrator.report.sheets import draw_sheets, write_sheets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,25 +19,41 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from orchestrator.analysis.compare import Comparison, Comparisons
+    from orchestrator.analysis.roofline import Place
     from orchestrator.analysis.summary import Summary
 
-RESULT_HEADINGS = ("workload", "variant", "thr", "mean", "95 % CI", "median", "first", "blocks", "BLAS seen", "remarks")
-COMPARISON_HEADINGS = ("workload", "thr", "build", "against", "verdict", "what differed", "remarks")
+RESULT_HEADINGS = (
+    *("workload", "variant", "thr", "mean", "95 % CI", "median", "first"),
+    *("GFLOP/s (of SGEMM)", "blocks", "BLAS seen", "remarks"),
+)
+COMPARISON_HEADINGS = ("workload", "thr", "build", "against", "verdict", "q", "what differed", "remarks")
 
 
-def results_table(summaries: Sequence[Summary], form: str = "table") -> RenderableType | str | bytes:
-    """Results as `table` (something for rich to draw), `csv`, `json`, `markdown` (text) or `parquet` (bytes)."""
-    rows = [result_row(summary) for summary in summaries]
+def results_table(
+    summaries: Sequence[Summary], form: str = "table", places: Sequence[Place] = ()
+) -> RenderableType | str | bytes:
+    """Results as `table` (something for rich to draw), `csv`, `json`, `markdown` (text) or `parquet` (bytes).
+
+    `places` are those of the summaries, in their order; without them the columns of the roofline are empty.
+    """
+    placed = list(zip(summaries, places or [NOWHERE] * len(summaries), strict=True))
+    rows = [result_row(summary, place) for summary, place in placed]
     if form == "csv":
         return formats.write_csv(rows, RESULT_COLUMNS)
     if form == "json":
         return formats.write_json({"results": rows})
     if form == "parquet":
         return formats.write_parquet(rows, RESULT_COLUMNS)
-    lines = [_result_line(summary) for summary in summaries]
+    lines = [_result_line(summary, place) for summary, place in placed]
+    roofs = make_roofs(placed)
+    below = [LEGEND] if roofs else []
     if form == "markdown":
-        return formats.write_markdown(RESULT_HEADINGS, lines)
-    return draw_results(summaries)
+        return "\n".join(
+            [formats.write_markdown(RESULT_HEADINGS, lines), *([write_sheets(roofs, below)] if roofs else [])]
+        )
+    from rich.console import Group
+
+    return Group(draw_results(placed), draw_sheets(roofs, below))
 
 
 def comparisons_table(comparisons: Comparisons, form: str = "table") -> RenderableType | str | bytes:
@@ -48,10 +68,11 @@ def comparisons_table(comparisons: Comparisons, form: str = "table") -> Renderab
         return formats.write_parquet(rows, COMPARISON_COLUMNS)
     if form == "json":
         about = {"reference": comparisons.rule, "left_out": list(comparisons.left_out), "scope": comparisons.scope}
+        about["legend"] = comparisons.legend
         return formats.write_json({"comparisons": rows, **about})
     lines = [_comparison_line(item) for item in comparisons.items]
     below = [f"Reference: {comparisons.rule}.", *(f"Not compared: {each}." for each in comparisons.left_out)]
-    below.append(comparisons.scope)
+    below += [*([comparisons.legend] if comparisons.items else []), comparisons.scope]
     if form == "markdown":
         from orchestrator.report.escape import markdown_text
 
@@ -60,10 +81,10 @@ def comparisons_table(comparisons: Comparisons, form: str = "table") -> Renderab
     return draw_comparisons(comparisons)
 
 
-def _result_line(summary: Summary) -> list[str]:
+def _result_line(summary: Summary, place: Place) -> list[str]:
     half = (summary.high_s - summary.low_s) / 2 if summary.high_s is not None and summary.low_s is not None else None
     seen = " ".join(part for part in (summary.facts.get("BLAS"), summary.facts.get("BLAS core")) if part)
-    remarks = [*summary.reasons, *summary.flags]
+    remarks = [*summary.reasons, *summary.flags, *summary.remarks]
     if summary.mode != "default":
         remarks.insert(0, f"mode {summary.mode}")
     return [
@@ -74,6 +95,7 @@ def _result_line(summary: Summary) -> list[str]:
         show_interval(summary.low_s, summary.high_s),
         show_duration(summary.median_s),
         show_duration(summary.first_s),
+        show_place(place),
         str(summary.valid) if summary.valid == summary.blocks else f"{summary.valid} of {summary.blocks}",
         seen or "-",
         "; ".join(remarks),
@@ -89,7 +111,8 @@ def _comparison_line(item: Comparison) -> list[str]:
         str(item.threads),
         item.candidate.variant,
         item.reference.variant,
-        item.text,
-        "; ".join(item.differences),
+        item.statement,
+        show_chance(item.q_bh),
+        " ".join(difference_lines(item)),
         "; ".join(part for part in remarks if part),
     ]

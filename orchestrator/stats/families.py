@@ -1,7 +1,9 @@
 """What becomes of p-values and intervals when many comparisons are shown at once?
 
-Holm, "A Simple Sequentially Rejective Multiple Test Procedure", Scandinavian Journal of Statistics 6, 1979. Without it,
-fifty comparisons of equals have a chance of 92 % to contain at least one false claim.
+Claims go through Holm, "A Simple Sequentially Rejective Multiple Test Procedure", Scandinavian Journal of Statistics 6,
+1979. Without it, fifty comparisons of equals have a chance of 92 % to contain at least one false claim. Who explores a
+long table has q-values beside it: Benjamini, Hochberg, "Controlling the False Discovery Rate", Journal of the Royal
+Statistical Society B 57, 1995.
 """
 
 from __future__ import annotations
@@ -19,6 +21,19 @@ def holm(pvalues: Sequence[float]) -> list[float]:
     for rank, index in enumerate(_ascending(pvalues)):
         highest = max(highest, min(1.0, (len(pvalues) - rank) * pvalues[index]))
         adjusted[index] = highest
+    return adjusted
+
+
+def benjamini_hochberg(pvalues: Sequence[float]) -> list[float]:
+    """q-values, in the order given: of the comparisons with q <= 0.05, 5 % are expected to be of equals.
+
+    A promise about the list, not about its members: it is weaker than Holm's, and no claim rests on it.
+    """
+    adjusted = [0.0] * len(pvalues)
+    lowest = 1.0
+    for rank, index in reversed(list(enumerate(_ascending(pvalues), start=1))):
+        lowest = min(lowest, pvalues[index] * len(pvalues) / rank)
+        adjusted[index] = lowest
     return adjusted
 
 

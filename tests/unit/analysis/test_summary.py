@@ -53,7 +53,7 @@ def test_failures_are_counted_by_status_and_enter_no_mean() -> None:
 
 def test_a_cell_without_a_valid_trial_has_reasons_and_no_numbers() -> None:
     wrong = summarise_records([record(variant=variant(blas=Blas.MKL))])[0]
-    assert (wrong.mean_s, wrong.low_s, wrong.p90_s, wrong.diagnostics) == (None, None, None, None)
+    assert (wrong.mean_s, wrong.low_s, wrong.latency, wrong.diagnostics) == (None, None, None, None)
     assert wrong.verdict == "invalid(claim:blas)"
     assert summarise_records([record(status=Status.UNSUPPORTED, reason="LSTM")])[0].verdict == "unsupported"
 

@@ -1,0 +1,55 @@
+"""`bench history`: when did what become slower?"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.options import OutputOption
+
+
+class HistoryFormat(StrEnum):
+    """`--format` of a history."""
+
+    TABLE = "table"
+    MARKDOWN = "markdown"
+    JSON = "json"
+
+
+def history(
+    stores: Annotated[
+        list[Path] | None, typer.Argument(help="Folders of records. Default: the store.", metavar="[STORE]...")
+    ] = None,
+    *,
+    workload: Annotated[str, typer.Option("--workload", help="Glob over workloads.", metavar="GLOB")] = "*",
+    variant: Annotated[str, typer.Option("--variant", help="Glob over variant identifiers.", metavar="GLOB")] = "*",
+    form: Annotated[HistoryFormat, typer.Option("--format", help="How to write the answer.")] = HistoryFormat.TABLE,
+    output: OutputOption = None,
+) -> None:
+    """When a cell became slower or faster, over many runs.
+
+    And what differed from then on: version, image, BLAS, kernel.
+    """
+    from orchestrator.analysis.history import trace_history
+    from orchestrator.errors import UsageError
+    from orchestrator.report.histories import history_table
+    from orchestrator.runner.folders import find_store
+    from orchestrator.screen.answers import show_answer, show_problems
+    from orchestrator.store.opening import open_store
+    from orchestrator.store.reading import read_records
+
+    records = []
+    for path in stores or [find_store(None)]:
+        found, problems = read_records(open_store(path))
+        show_problems(problems)
+        records += found
+    traces = trace_history(records, workload=workload, variant=variant)
+    if records and not traces:
+        raise UsageError(
+            f"none of {len(records)} records is valid and of a workload {workload!r} on a variant {variant!r}; "
+            "bench results says what there is"
+        )
+    show_answer(history_table(traces, form.value), output)
