@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from pydantic import Field
+
 from orchestrator.nouns.base import Noun
 from orchestrator.nouns.job import Reply
 from orchestrator.nouns.launch import Observed
@@ -60,11 +62,15 @@ class Provenance(Noun):
     image_id: str | None
     workloads_hash: str
     started_at: str
-    """RFC 3339, UTC. A label, never used for durations or for order."""
+    """RFC 3339, UTC. A label: no duration comes from it, and order only between runs, for which there is no other."""
     sequence: int
     """Order in which the run published."""
     host: dict[str, str | None]
     """CPU model, kernel, CPUs, governor, ... ; null where it cannot be read."""
+    host_unavailable: dict[str, str] = Field(default_factory=dict)
+    """Field of `host` -> why it is null."""
+    cpu_shape: str = ""
+    """What was pinned to, ids apart: `4 cpus on 4 cores of 1 nodes`; empty in records that are older than this."""
 
 
 class Record(Noun):

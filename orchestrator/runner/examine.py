@@ -3,109 +3,102 @@
 from __future__ import annotations
 
 import os
-import shutil
+import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestrator import paths
 from orchestrator.builder.engine import check_builder
-from orchestrator.engines.choose import make_engine
+from orchestrator.engines.docker import DockerEngine
+from orchestrator.engines.docker.state import read_state
+from orchestrator.engines.local import LocalEngine
 from orchestrator.errors import BenchError
+from orchestrator.host.counters import read_counters
 from orchestrator.host.fingerprint import read_fingerprint
+from orchestrator.host.gpu import open_gpus
 from orchestrator.host.site import read_config
 from orchestrator.host.topology import read_topology
+from orchestrator.runner.doctor import cpu, engine, load, places
+from orchestrator.runner.doctor.finding import Finding, Level
 from orchestrator.runner.folders import find_store
 
-BUSY_LOAD = 0.3
-ROOM_BYTES = 20 * 10**9
+if TYPE_CHECKING:
+    from orchestrator.host.fingerprint import Fingerprint
+    from orchestrator.host.site import Config
+    from orchestrator.nouns.site import Site
 
-
-class Finding(NamedTuple):
-    """One thing that was looked at. `level` is `ok`, `warn`, `bad`, or `?` where it cannot be seen from here."""
-
-    level: str
-    what: str
-    found: str
-    advice: str = ""
+ENGINES = ("docker", "local")
 
 
 def examine_host() -> list[Finding]:
-    """Engine first, then what the machine does to a measurement. Changes nothing, runs nothing."""
-    return [*_examine_engines(), *_examine_cpu(), *_examine_kernel(), *_examine_places()]
+    """Everything that was looked at, in groups. Takes about a second, changes nothing, runs nothing."""
+    config, seen, cores = read_config(), read_fingerprint(), read_topology()
+    cpus = [number for core in cores for number in core.cpus]
+    before = read_counters(cpus)
+    time.sleep(load.LOOK_S)  # before the engine is asked: its answer is work as well
+    after = read_counters(cpus)
+    return [
+        *load.judge_load(before, after, cpus=cpus, load=os.getloadavg()[0], limits=config.limits),
+        *_examine_engines(config.site),
+        *cpu.judge_topology(cores),
+        *cpu.judge_state(seen, nodes=len({core.node for core in cores})),
+        _examine_gpu(seen),
+        *_examine_places(config),
+    ]
 
 
-def _examine_engines() -> list[Finding]:
-    site = read_config().site
-    findings = []
-    for name, advice in (("docker", "start one, or go on with --engine local"), ("local", "")):
-        engine = make_engine(name, site)
-        try:
-            findings.append(Finding("ok", f"engine {name}", engine.check()))
-        except BenchError as error:
-            findings.append(Finding("bad", f"engine {name}", str(error), advice))
-        finally:
-            engine.close()
+def can_run(findings: list[Finding]) -> bool:
+    """Whether at least one engine answers."""
+    return any(each.what in ENGINES and each.level is not Level.BAD for each in findings)
+
+
+def _examine_engines(site: Site) -> list[Finding]:
+    found, docker = [], DockerEngine()
     try:
-        findings.append(Finding("ok", "builder", check_builder()))
+        found.append(engine.judge_answer("docker", docker.check()))
+        found += engine.judge_state(read_state(docker.client))
     except BenchError as error:
-        findings.append(Finding("bad", "builder", str(error), "install the buildx plugin of docker"))
-    return findings
+        advice = "start one, or go on with: bench matrix --engine local"
+        found.append(Finding(Level.BAD, engine.GROUP, "docker", str(error), "only pip rows can be measured", advice))
+    finally:
+        docker.close()
+    try:
+        found.append(engine.judge_answer("local", LocalEngine(site).check()))
+    except BenchError as error:
+        advice = "run it on Linux, or with a container engine"
+        found.append(Finding(Level.BAD, engine.GROUP, "local", str(error), "nothing runs without a container", advice))
+    try:
+        found.append(Finding(Level.OK, engine.GROUP, "builder", check_builder()))
+    except BenchError as error:
+        advice = "install the buildx plugin of docker (docker-buildx-plugin, or docker-buildx)"
+        found.append(Finding(Level.BAD, engine.GROUP, "builder", str(error), "no image can be built", advice))
+    return found
 
 
-def _examine_cpu() -> list[Finding]:
-    cores = read_topology()
-    cpus = sorted(cpu for core in cores for cpu in core.cpus)
-    shared = any(len(core.siblings) > 1 for core in cores)
-    findings = [
-        Finding("ok", "CPUs", f"{len(cpus)} on {len(cores)} cores, {len({core.node for core in cores})} NUMA nodes"),
-        Finding("warn", "SMT", "on", "a trial takes whole cores; its siblings stay idle")
-        if shared
-        else Finding("ok", "SMT", "off, or not shown"),
+def _examine_gpu(seen: Fingerprint) -> Finding:
+    driver = seen.values.get("gpu_driver")
+    if driver is None:
+        return Finding(Level.OK, cpu.CPUS, "GPU", "none: no NVIDIA driver is loaded")
+    text = f"{seen.values.get('gpu_model') or 'not named'}, driver {driver}"
+    source, reason = open_gpus()
+    if source is None:
+        means = "clocks, heat and other processes of a GPU cannot be seen"
+        return Finding(Level.UNSEEN, cpu.CPUS, "GPU", f"{text}: {reason}", means, "pip install 'bench[gpu]'")
+    source.close()
+    return Finding(Level.OK, cpu.CPUS, "GPU", text)
+
+
+def _examine_places(config: Config) -> list[Finding]:
+    return [
+        places.judge_memory(_read(Path("/proc/meminfo"))),
+        places.judge_store(find_store(None), _read(Path("/proc/self/mounts"))),
+        places.judge_disk(paths.cache_dir()),
+        *places.judge_site(config),
     ]
-    if len(cores) < 2:
-        findings.append(Finding("warn", "orchestrator", "shares the only core with the trials", "use a larger machine"))
-    load = os.getloadavg()[0]
-    busy = load > BUSY_LOAD * len(cpus)
-    advice = "wait, or stop what computes here" if busy else ""
-    findings.append(Finding("warn" if busy else "ok", "load", f"{load:.2f} in the last minute", advice))
-    return findings
 
 
-def _examine_kernel() -> list[Finding]:
-    seen = read_fingerprint()
-    wanted = {
-        "governor": ({"performance"}, "cpupower frequency-set -g performance"),
-        "turbo": ({"off", "disabled", "0"}, "turn it off, or expect the first trials to be faster"),
-        "aslr": ({"2"}, "leave it on: layouts are sampled, not frozen"),
-        "clocksource": ({"tsc"}, "boot with clocksource=tsc"),
-    }
-    findings = []
-    for name, value in sorted(seen.values.items()):
-        if name in {"cpu_flags"}:
-            continue
-        if value is None:
-            findings.append(Finding("?", name, seen.reasons.get(name, "not known")))
-            continue
-        good, advice = wanted.get(name, (set(), ""))
-        fine = not good or value in good
-        findings.append(Finding("ok" if fine else "warn", name, value[:120], "" if fine else advice))
-    return findings
-
-
-def _examine_places() -> list[Finding]:
-    store = find_store(None)
-    config = read_config(pip={}).path
-    findings = [
-        Finding("ok", "store", str(store) if store.exists() else f"{store} (made by the first run)"),
-        Finding("ok", "configuration", str(config) if config else "none; pip's own is used for indexes and wheels"),
-    ]
-    cache = paths.cache_dir()
-    place = next(folder for folder in (cache, *cache.parents) if folder.exists())
-    free = shutil.disk_usage(place).free
-    low = free < ROOM_BYTES
-    advice = "the CPU catalogue needs about 20 GB" if low else ""
-    findings.append(Finding("warn" if low else "ok", "disk", f"{free / 1e9:.0f} GB free at {place}", advice))
-    swap = Path("/proc/swaps")
-    if swap.exists() and len(swap.read_text().splitlines()) > 1:
-        findings.append(Finding("warn", "swap", "on", "containers never swap; a virtual environment may: swapoff -a"))
-    return findings
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -18,7 +18,9 @@ def make_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
-def make_provenance(setup: Setup, variant: str, *, run: str, engine_line: str, sequence: int) -> Provenance:
+def make_provenance(
+    setup: Setup, variant: str, *, run: str, engine_line: str, sequence: int, threads: int
+) -> Provenance:
     """Of an attempt that begins now; the image's id is known only once an engine has run it."""
     image = setup.images[variant]
     return Provenance(
@@ -32,4 +34,6 @@ def make_provenance(setup: Setup, variant: str, *, run: str, engine_line: str, s
         started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         sequence=sequence,
         host=dict(setup.host),
+        host_unavailable=dict(setup.host_unavailable),
+        cpu_shape=setup.cpusets[threads].shape,
     )
