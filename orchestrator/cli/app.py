@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from orchestrator import __version__
-from orchestrator.cli import answers, catalogue, images, measure
+from orchestrator.cli import answers, catalogue, check, history, images, measure, peak, published, selftest
 from orchestrator.errors import BenchError, InterruptedRunError, TerminatedRunError
 
 if TYPE_CHECKING:
@@ -51,10 +51,15 @@ for _command in (
     images.lock,
     images.build,
     measure.matrix,
+    peak.peak,
     answers.results,
     answers.compare,
+    published.published,
+    check.check,
+    history.history,
     answers.verify,
     measure.reap,
+    selftest.selftest,
 ):
     app.command()(_command)
 

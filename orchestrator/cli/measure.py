@@ -38,8 +38,20 @@ def matrix(
         str, typer.Option("--modes", help="Execution modes. Default: the first of each row.", metavar="GLOB")
     ] = "",
     blocks: Annotated[
-        int | None, typer.Option("--blocks", min=1, help="Instead of the suite's.", show_default=False)
+        int | None,
+        typer.Option(
+            "--blocks", min=1, help="Instead of the suite's; with --precision the most (100).", show_default=False
+        ),
     ] = None,
+    precision: Annotated[
+        str,
+        typer.Option(
+            "--precision",
+            help="Go on until every 95 % interval is within this share of its ratio: 1%, 0.5%, 0.01.",
+            metavar="SHARE",
+            show_default=False,
+        ),
+    ] = "",
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="Of the order, the weights and the input.", show_default=False)
     ] = None,
@@ -54,10 +66,18 @@ def matrix(
     Every workload on every variant, in randomised complete blocks, each trial in a fresh container.
     """
     from orchestrator.errors import BuildError
-    from orchestrator.runner.campaign import Request, build_missing, find_todo, plan_dry, run_todo
+    from orchestrator.runner.campaign import (
+        Request,
+        build_missing,
+        find_departed,
+        find_todo,
+        plan_dry,
+        run_todo,
+    )
+    from orchestrator.runner.outlook import look_ahead_dry
     from orchestrator.screen.building import BuildScreen
     from orchestrator.screen.plain import say
-    from orchestrator.screen.planning import show_done, show_plan, show_todo
+    from orchestrator.screen.planning import show_done, show_plan, show_short, show_todo
     from orchestrator.screen.running import RunScreen
 
     request = Request(
@@ -71,30 +91,40 @@ def matrix(
         threads=threads,
         modes=modes,
         blocks=blocks,
+        precision=precision,
         seed=seed,
         engine=engine.value,
     )
     if dry_run:
-        show_plan(plan_dry(request), as_json=as_json)
+        plan = plan_dry(request)
+        show_plan(plan, look_ahead_dry(plan, request.engine, store), as_json=as_json)
         return
     todo = find_todo(request, store, announce=say)
     show_todo(todo)
+    ran = 0
+    failed: dict[str, str] = {}
     if todo.trials:
         with BuildScreen() as building:
             failed = build_missing(todo, jobs=jobs or None, on_event=building)
         with RunScreen(todo.trials) as running:
-            run_todo(todo, failed=failed, on_event=running, announce=say)
-        if failed:
-            raise BuildError(f"not measured, as these images could not be built: {', '.join(failed)}; the rest was")
-    show_done(todo, as_json=as_json)
+            ran = run_todo(todo, failed=failed, on_event=running, announce=say)
+    departed = find_departed(todo)
+    show_short(departed)
+    if failed:
+        raise BuildError(f"not measured, as these images could not be built: {', '.join(failed)}; the rest was")
+    show_done(todo, departed, ran=ran, as_json=as_json)
 
 
 def doctor(*, as_json: JsonOption = False) -> None:
     """This host, and what would spoil a measurement on it."""
-    from orchestrator.runner.examine import examine_host
-    from orchestrator.screen.planning import show_findings
+    from orchestrator.errors import NoEngineError
+    from orchestrator.runner.examine import can_run, examine_host
+    from orchestrator.screen.examining import show_findings
 
-    show_findings(examine_host(), as_json=as_json)
+    findings = examine_host()
+    show_findings(findings, as_json=as_json)
+    if not can_run(findings):
+        raise NoEngineError("nothing can run here: neither a container engine nor the local one answers; see above")
 
 
 def reap() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from enum import StrEnum
 from typing import NamedTuple
 
 from orchestrator.nouns.base import Noun
@@ -32,6 +34,43 @@ class Trial(NamedTuple):
     position: int
 
 
+class Why(StrEnum):
+    """Why a cell leaves a run that goes on until it is precise enough."""
+
+    PRECISE = "precise"
+    FAILED = "failed"
+    """Most of its trials in the pilot are not valid: more of them would not help."""
+    CAP = "cap"
+    """The most blocks that it may take are over."""
+
+
+class Departure(NamedTuple):
+    """A cell that runs no more, and how far it has come."""
+
+    cell: Cell
+    blocks: int
+    """Blocks that were complete by then."""
+    half_width: float
+    """Of the 95 % interval, as a share; infinite where there is none."""
+    why: Why
+    reason: str = ""
+
+
+class Block(NamedTuple):
+    """The next block of a run: what is in it, what the store lacks of it, and what may follow."""
+
+    number: int
+    cells: tuple[Cell, ...]
+    trials: tuple[Trial, ...]
+    """In their order; those that the store has are left out."""
+    departed: tuple[Departure, ...]
+    """Cells that were in the block before and are not in this one."""
+    least: Mapping[Cell, int]
+    """Trials from this block on that will run whatever they give."""
+    most: Mapping[Cell, int]
+    """The same if every cell went on to the last block."""
+
+
 class Skipped(NamedTuple):
     """Something that was asked for and will not run, and why."""
 
@@ -40,7 +79,7 @@ class Skipped(NamedTuple):
 
 
 class Plan(Noun):
-    """Seeded, randomised complete blocks: every block holds every cell once, in an order of its own."""
+    """Seeded, randomised complete blocks: each holds every cell that still runs once, in an order of its own."""
 
     seed: int
     method: Method

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from orchestrator.nouns.plan import Block
+
 if TYPE_CHECKING:
     from orchestrator.nouns.plan import Trial
     from orchestrator.nouns.record import Record
@@ -15,7 +17,6 @@ class Began(NamedTuple):
     trial: Trial
     number: int
     """From 1."""
-    total: int
     attempt: int
 
 
@@ -24,7 +25,6 @@ class Ended(NamedTuple):
 
     trial: Trial
     number: int
-    total: int
     record: Record
 
 
@@ -34,4 +34,5 @@ class Waiting(NamedTuple):
     reason: str
 
 
-Event = Began | Ended | Waiting
+Event = Block | Began | Ended | Waiting
+"""A `Block` comes before its trials, and a last one without any when all cells have left."""

@@ -94,6 +94,7 @@ def make_launch(
         files={**code, JOB_FILE: job.model_dump_json().encode()},
         results={REPLY_FILE: REPLY_BYTES},
         cpus=cpuset.cpus,
+        siblings=tuple(sorted(cpuset.blocked - set(cpuset.cpus))),
         mems=cpuset.mems,
         labels={"bench.run": run},
         **make_limits(method, trial.cell.threads),  # type: ignore[arg-type]

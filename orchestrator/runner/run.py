@@ -50,6 +50,7 @@ def run_plan(
 ) -> int:
     """Run these trials one after another; every attempt is published as it ends. Returns the number of records.
 
+    `trials` may be lazy: the next one is asked for when the record of the one before is published, and not earlier.
     `prepared` and `expected` are by variant's and workload's identifier, `next_attempt` by key and block. Raises
     InterruptedRunError or TerminatedRunError after a signal, NoEngineError when the engine stays away.
     """
@@ -67,10 +68,9 @@ def run_plan(
             stop=stop,
             keys=cell_keys(setup),
         )
-        todo = list(trials)
-        for number, trial in enumerate(todo, start=1):
+        for number, trial in enumerate(trials, start=1):
             stop.raise_if_asked()
-            desk.run_trial(trial, number, len(todo))
+            desk.run_trial(trial, number)
         stop.raise_if_asked()
         return desk.published
 
@@ -94,17 +94,17 @@ class _Desk:
     """The last attempt at each trial in this run."""
     published: int = 0
 
-    def run_trial(self, trial: Trial, number: int, total: int) -> None:
+    def run_trial(self, trial: Trial, number: int) -> None:
         """One trial to a record that counts, or to the end of its retries."""
         for _ in range(1 + ENGINE_RETRIES):
             subject = self._subject(trial)
-            self.tell(Began(trial, number, total, subject.attempt))
+            self.tell(Began(trial, number, subject.attempt))
             record = self._attempt(subject)
             if record is None:
                 return  # stopped before it began: there is nothing to keep
             self.publish(record)
             self.published += 1
-            self.tell(Ended(trial, number, total, record))
+            self.tell(Ended(trial, number, record))
             if record.status is not Status.ENGINE_LOST or self.stop.asked():
                 return
             self._await_engine()
@@ -126,7 +126,12 @@ class _Desk:
     def _attempt(self, subject: Subject) -> Record | None:
         ready = self.prepared[subject.variant.id]
         provenance = make_provenance(
-            self.setup, subject.variant.id, run=self.run, engine_line=self.engine_line, sequence=self.published
+            self.setup,
+            subject.variant.id,
+            run=self.run,
+            engine_line=self.engine_line,
+            sequence=self.published,
+            threads=subject.trial.cell.threads,
         )
         if ready.problem:
             return make_imageless_record(subject, ready.problem, provenance=provenance)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from orchestrator import paths
 from orchestrator.errors import BuildError
-from orchestrator.host.fingerprint import read_fingerprint
+from orchestrator.host.fingerprint import Fingerprint, read_fingerprint
 from orchestrator.host.locks import find_lock_folder
 from orchestrator.host.topology import Core, CpuSet, choose_cpus, read_topology
 from orchestrator.runner.code import Code, read_code
 from orchestrator.runner.job import make_job
 from orchestrator.runner.key import cell_key
 from orchestrator.runner.launch import make_env, make_limits
+from orchestrator.runner.reference import read_expected
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from orchestrator.engine import Engine
     from orchestrator.nouns.image import Image
+    from orchestrator.nouns.job import Expected
     from orchestrator.nouns.plan import Cell, Plan
     from orchestrator.nouns.variant import Variant
     from orchestrator.nouns.workload import Network, Workload
@@ -48,6 +51,8 @@ class Setup(NamedTuple):
     cpusets: Mapping[int, CpuSet]
     """By the number of threads."""
     host: Mapping[str, str | None]
+    host_unavailable: Mapping[str, str]
+    """Field of `host` -> why it is null."""
     lock_folder: Path | None
     """None where nothing runs on this machine's cores."""
 
@@ -76,6 +81,8 @@ def make_setup(
     """
     pretended = engine == "fake"
     cores = cores or (PRETENDED_CORES if pretended else read_topology())
+    known = pretended or host is not None
+    seen = Fingerprint(dict(host or PRETENDED_HOST), {}) if known else read_fingerprint()
     return Setup(
         plan=plan,
         engine=engine,
@@ -83,7 +90,8 @@ def make_setup(
         networks=networks,
         code=code or read_code(),
         cpusets={threads: choose_cpus(threads, cores) for threads in sorted({cell.threads for cell in plan.cells})},
-        host=host if host is not None else PRETENDED_HOST if pretended else read_fingerprint().values,
+        host=seen.values,
+        host_unavailable=seen.reasons,
         lock_folder=None if pretended else find_lock_folder(),
     )
 
@@ -105,6 +113,21 @@ def cell_keys(setup: Setup) -> dict[Cell, str]:
             engine=setup.engine,
         )
     return keys
+
+
+def read_outputs(setup: Setup) -> dict[str, dict[str, Expected]]:
+    """Workload's identifier -> output name -> what it must be, of every workload of the plan."""
+    return {
+        workload.id: read_expected(
+            setup.networks[workload.network],
+            workload,
+            seed=setup.plan.method.seed,
+            workloads=paths.workloads_dir(),
+            workloads_hash=setup.code.digest,
+            cache=paths.cache_dir(),
+        )
+        for workload in setup.plan.workloads
+    }
 
 
 def prepare_images(engine: Engine, variants: Iterable[Variant], images: Mapping[str, Image]) -> dict[str, Prepared]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from orchestrator.catalog.cost import count_network
+from orchestrator.errors import SpecError
 from orchestrator.screen.plain import show, write_json
 
 if TYPE_CHECKING:
@@ -77,7 +79,10 @@ def show_workloads(networks: Mapping[str, Network], suites: Mapping[str, Suite],
     if as_json:
         write_json(
             {
-                "networks": [network.model_dump(mode="json", exclude={"nodes"}) for network in networks.values()],
+                "networks": [
+                    {**network.model_dump(mode="json", exclude={"nodes"}), "macs": _count(network)}
+                    for network in networks.values()
+                ],
                 "suites": [suite.model_dump(mode="json") for suite in suites.values()],
             }
         )
@@ -85,11 +90,13 @@ def show_workloads(networks: Mapping[str, Network], suites: Mapping[str, Suite],
     from rich.table import Table
 
     table = Table(title="Networks", title_justify="left")
-    for column in ("network", "input", "operators", "parameters", "source"):
-        table.add_column(column, justify="right" if column in {"operators", "parameters"} else "left")
+    for column in ("network", "input", "operators", "parameters", "GMAC", "source"):
+        table.add_column(column, justify="right" if column in {"operators", "parameters", "GMAC"} else "left")
     for network in networks.values():
         shapes = ", ".join("x".join(map(str, shape)) for shape in network.inputs.values())
-        table.add_row(network.name, shapes, str(len(network.nodes)), f"{network.parameters:,}", network.source)
+        count = _count(network)
+        macs = "-" if count is None else f"{count / 1e9:.2f}"
+        table.add_row(network.name, shapes, str(len(network.nodes)), f"{network.parameters:,}", macs, network.source)
     chosen = Table(title="Suites", title_justify="left")
     for column in ("suite", "workloads", "blocks", "warm-up", "at least"):
         chosen.add_column(column)
@@ -98,3 +105,11 @@ def show_workloads(networks: Mapping[str, Network], suites: Mapping[str, Suite],
         least = f"{method.min_count} samples and {method.min_time_s:g} s"
         chosen.add_row(suite.name, ", ".join(suite.workloads), str(method.blocks), str(method.warmup), least)
     show(table, chosen)
+
+
+def _count(network: Network) -> int | None:
+    """Multiply-accumulates of one sample; None for a network with an operator that nobody has counted yet."""
+    try:
+        return count_network(network).macs
+    except SpecError:
+        return None

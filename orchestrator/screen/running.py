@@ -8,10 +8,13 @@ import time
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Self
 
+from orchestrator.nouns.plan import Block, Why
 from orchestrator.nouns.record import Status
+from orchestrator.planner.estimate import estimate
 from orchestrator.report.durations import show_duration
 from orchestrator.runner.events import Began, Ended
 from orchestrator.screen.plain import clean, console, say
+from orchestrator.screen.remaining import clock, say_departure, say_estimate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +22,9 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from orchestrator.nouns.plan import Trial
+    from orchestrator.nouns.plan import Cell, Trial
     from orchestrator.nouns.record import Record
+    from orchestrator.planner.estimate import Estimate
     from orchestrator.runner.events import Event
 
 
@@ -33,13 +37,13 @@ class RunScreen:
     def __init__(self, trials: Sequence[Trial]) -> None:
         from rich.live import Live
 
-        self._left = Counter(trial.cell.id for trial in trials)
+        self._least: Counter[Cell] = Counter(trial.cell for trial in trials)
+        self._most = Counter(self._least)
         self._workloads = sorted({trial.cell.workload for trial in trials})
-        self._total = len(trials)
         self._done = 0
         self._bad: Counter[str] = Counter()
         self._now = ""
-        self._spent: defaultdict[str, list[float]] = defaultdict(list)
+        self._spent: defaultdict[Cell, list[float]] = defaultdict(list)
         self._means: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
         self._last_status: dict[tuple[str, str], str] = {}
         self._begun = self._mark = time.monotonic()
@@ -59,22 +63,35 @@ class RunScreen:
 
     def __call__(self, event: Event) -> None:
         """Take one event of a run."""
-        if isinstance(event, Began):
+        if isinstance(event, Block):
+            self._begin_block(event)
+        elif isinstance(event, Began):
             self._now = event.trial.cell.id
             self._mark = time.monotonic()
         elif isinstance(event, Ended):
-            self._end(event.record, retried=event.record.status is Status.ENGINE_LOST)
+            self._end(event.trial.cell, event.record)
         else:
             self._now = event.reason
             if self._live is None:
                 say(event.reason)
         self._draw()
 
-    def _end(self, record: Record, *, retried: bool) -> None:
-        if not retried:
+    def _begin_block(self, block: Block) -> None:
+        self._least, self._most = Counter(block.least), Counter(block.most)
+        for departure in block.departed:
+            if departure.why is not Why.CAP:  # the end of the run says those
+                self._tell(say_departure(departure))
+        if self._live is None and block.trials and self._done:
+            say(f"block {block.number}: {len(block.cells)} cells; left: {say_estimate(self.left())}")
+
+    def _end(self, cell: Cell, record: Record) -> None:
+        if record.status is not Status.ENGINE_LOST:  # that one is tried again
             self._done += 1
-            self._left[record.cell] -= 1
-        self._spent[record.cell].append(time.monotonic() - self._mark)
+            self._least[cell] -= 1
+            self._most[cell] -= 1
+        # It may have waited for its cores, which says nothing of the next one; a pretended life took no time.
+        seen, clock_s = record.observed, time.monotonic() - self._mark
+        self._spent[cell].append(min(seen.wall_s + seen.overhead_s, clock_s) if seen else clock_s)
         place = (_row(record), record.workload.id)
         self._last_status[place] = record.status
         samples = record.reported.samples_s if record.reported else ()
@@ -84,19 +101,26 @@ class RunScreen:
             self._bad[record.status] += 1
         if self._live is None:
             shown = show_duration(statistics.fmean(samples)) if samples else record.reason.partition("\n")[0][:120]
-            say(f"[{self._done}/{self._total}] {record.cell} block {record.block}: {record.status} {shown}")
+            say(f"[{self._done}/{self._total()}] {record.cell} block {record.block}: {record.status} {shown}")
         elif record.status is not Status.OK:
-            line = f"{record.status}: {record.cell}: {record.reason}"
+            self._tell(f"{record.status}: {record.cell}: {record.reason}")
+
+    def _tell(self, line: str) -> None:
+        if self._live is None:
+            say(line[:400])
+        else:
             self._live.console.print(clean(line)[:400], markup=False, soft_wrap=True)
 
-    def left_s(self) -> float:
-        """Seconds that the rest will take, if each cell's trials take what they have taken so far."""
-        known = [value for values in self._spent.values() for value in values]
-        typical = statistics.fmean(known) if known else 0.0
-        return sum(
-            count * (statistics.fmean(self._spent[cell]) if self._spent.get(cell) else typical)
-            for cell, count in self._left.items()
-        )
+    def left(self) -> Estimate:
+        """What the rest takes, if a cell's trials take what they have taken in this run; others count as the mean."""
+        seconds = {cell: statistics.fmean(values) for cell, values in self._spent.items()}
+        typical = statistics.fmean(seconds.values()) if seconds else 0.0
+        known = {cell: seconds.get(cell, typical) for cell in self._most} if seconds else {}
+        return estimate(self._least, self._most, known, shortest_s=0.0)
+
+    def _total(self) -> str:
+        low, high = (self._done + sum(left.values()) for left in (self._least, self._most))
+        return str(low) if low == high else f"{low} to {high}"
 
     def _draw(self) -> None:
         if self._live:
@@ -110,7 +134,8 @@ class RunScreen:
 
         spent = time.monotonic() - self._begun
         bad = "".join(f", {count} {status}" for status, count in self._bad.items())
-        head = f"{self._done} of {self._total} trials{bad}; {_clock(spent)} so far, about {_clock(self.left_s())} left"
+        left = f"{say_estimate(self.left())} left" if self._spent else ""
+        head = f"{self._done} of {self._total()} trials{bad}; {clock(spent)} so far{f'; {left}' if left else ''}"
         table = Table(box=None, padding=(0, 2, 0, 0))
         table.add_column("variant", no_wrap=True)
         for workload in self._workloads:
@@ -118,7 +143,7 @@ class RunScreen:
         for row in sorted({row for row, _ in self._last_status}):
             table.add_row(row, *(self._cell((row, workload)) for workload in self._workloads))
         bar = Table.grid()  # a bar alone ends no line
-        bar.add_row(ProgressBar(self._total, self._done, width=60))
+        bar.add_row(ProgressBar(self._done + sum(self._least.values()), self._done, width=60))
         return Group(Text(head), bar, Text(self._now, style="dim"), table)
 
     def _cell(self, place: tuple[str, str]) -> str:
@@ -131,9 +156,3 @@ class RunScreen:
 def _row(record: Record) -> str:
     mode = "" if record.mode == "default" else f" {record.mode}"
     return f"{record.variant.id}:t{record.threads}{mode}"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -23,6 +23,7 @@ FLOORS = {
     "catalog": 2,
     "render": 2,
     "planner": 2,
+    "published": 2,
     "stats": 2,
     "engine": 2,
     "nouns": 1,
@@ -33,6 +34,7 @@ FLOORS = {
 # nowhere but where this table says so.
 NEIGHBOURS = {
     ("render", "catalog"),
+    ("published", "catalog"),  # its TOML is read, and refused, as the catalogue's is
     ("screen", "report"),
     ("engines", "host"),
     ("engines", "builder"),
@@ -49,6 +51,7 @@ HEAVY = {
     "rich": {"screen", "report", "cli"},
     "typer": {"cli"},
     "uv": {"builder", "engines"},
+    "pynvml": {"host"},
 }
 FILES = sorted(path for path in HOST.rglob("*.py") if "_data" not in path.parts)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 
 from orchestrator.errors import UnknownNameError
 from orchestrator.nouns.plan import Plan, Skipped
 from orchestrator.nouns.workload import Method, Workload
-from orchestrator.planner.blocks import block_order, plan_trials, trial_count
+from orchestrator.planner.blocks import block_order, block_trials, plan_trials, trial_count
 from orchestrator.planner.cells import make_plan
 from tests.makers import variant
 
@@ -35,12 +36,61 @@ def test_one_seed_gives_one_plan_and_another_gives_another() -> None:
     assert list(plan_trials(plan(seed=7))) != list(plan_trials(plan(seed=8)))
 
 
-def test_no_cell_is_favoured_with_a_position() -> None:
-    count, blocks = 10, 400
-    first = Counter(block_order(seed, 0, count)[0] for seed in range(blocks))
-    sigma = math.sqrt(blocks * (1 / count) * (1 - 1 / count))
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_in_a_hundred_plans_every_block_is_complete_and_no_cell_is_favoured_with_a_position(rows: int) -> None:
+    counts: Counter[tuple[int, int]] = Counter()
+    seeds, blocks = 100, 10
+    for seed in range(seeds):
+        made = plan(rows=rows, seed=seed, blocks=blocks)
+        order = [[made.cells.index(trial.cell) for trial in block_trials(made, block)] for block in range(blocks)]
+        assert all(sorted(block) == list(range(len(made.cells))) for block in order)
+        counts.update((cell, position) for block in order for position, cell in enumerate(block))
+    size = len(plan(rows=rows).cells)
+    share = 1 / size
+    sigma = math.sqrt(seeds * blocks * share * (1 - share))
+    assert len(counts) == size * size, "every cell has stood in every place"
+    assert all(abs(times - seeds * blocks * share) <= 4 * sigma for times in counts.values())
+
+
+def test_the_first_block_alone_favours_nobody_over_the_seeds() -> None:
+    count, seeds = 10, 400
+    first = Counter(block_order(seed, 0, count)[0] for seed in range(seeds))
+    sigma = math.sqrt(seeds * (1 / count) * (1 - 1 / count))
     assert len(first) == count
-    assert all(abs(times - blocks / count) <= 4 * sigma for times in first.values())
+    assert all(abs(times - seeds / count) <= 4 * sigma for times in first.values())
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 7, 10, 26])
+def test_a_drift_inside_the_blocks_cancels_in_every_two_of_them(count: int) -> None:
+    for start in range(0, 4 * count, 2):
+        one, two = (block_order(3, block, count) for block in (start, start + 1))
+        assert {one.index(cell) + two.index(cell) for cell in range(count)} == {count - 1}
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 5, 6, 11])
+def test_over_a_square_every_cell_stands_everywhere_and_behind_every_other_equally_often(count: int) -> None:
+    size = count if count % 2 == 0 else 2 * count
+    rows = [block_order(5, block, count) for block in range(size)]
+    places = Counter((cell, position) for row in rows for position, cell in enumerate(row))
+    followers = Counter(pair for row in rows for pair in pairwise(row))
+    assert set(places.values()) == {size // count}
+    assert set(followers.values()) == {size // count}
+    assert len(followers) == count * (count - 1)
+
+
+def test_which_square_is_dealt_depends_on_the_seed_and_on_nothing_else() -> None:
+    assert len({tuple(tuple(block_order(seed, block, 7)) for block in range(14)) for seed in range(60)}) == 60
+    assert [block_order(9, block, 5) for block in range(30)] == [block_order(9, block, 5) for block in range(30)]
+
+
+def test_cells_that_have_left_change_nothing_in_the_order_of_the_others() -> None:
+    made = plan()
+    staying = made.cells[::2]
+    for block in range(12):
+        whole = [trial.cell for trial in block_trials(made, block) if trial.cell in staying]
+        rest = list(block_trials(made, block, staying))
+        assert [trial.cell for trial in rest] == whole
+        assert [trial.position for trial in rest] == list(range(len(staying)))
 
 
 def test_blocks_of_one_plan_differ_from_each_other() -> None:

@@ -1,0 +1,62 @@
+"""`bench selftest`: may the rest be believed on this machine?"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.options import EngineChoice, StoreOption
+
+
+class ScreenFormat(StrEnum):
+    """`--format` where there is nothing to compute with."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def selftest(
+    *,
+    engine: Annotated[EngineChoice, typer.Option("--engine", help="What runs the trials.")] = EngineChoice.AUTO,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="Of the order, the weights and the input.", show_default=False)
+    ] = None,
+    repeat_aa: Annotated[
+        int, typer.Option("--repeat-aa", min=1, max=1000, help="Compare equals this many times, and tally.")
+    ] = 1,
+    form: Annotated[ScreenFormat, typer.Option("--format", help="How to write the answer.")] = ScreenFormat.TABLE,
+    store: StoreOption = None,
+) -> None:
+    """Plant differences and find them.
+
+    One build under two names must not differ; 1.5 and 1.03 times the work must be found as such. Under three minutes.
+    Without --store the records are thrown away.
+    """
+    import tempfile
+    from pathlib import Path
+
+    from orchestrator.errors import SelftestError
+    from orchestrator.host.site import read_config
+    from orchestrator.runner.selftest import choose_for_selftest, run_selftest
+    from orchestrator.screen.plain import say
+    from orchestrator.screen.running import RunScreen
+    from orchestrator.screen.selftest import say_failure, show_selftest
+
+    site = read_config().site
+    chosen = choose_for_selftest(engine.value, site)
+    say(chosen.message or f"engine: {chosen.answer}")
+    with tempfile.TemporaryDirectory(prefix="bench-selftest-") as folder, RunScreen(()) as running:
+        found = run_selftest(
+            chosen,
+            site,
+            store or Path(folder) / "store",
+            seed=seed,
+            repeats=repeat_aa,
+            announce=say,
+            on_event=running,
+        )
+    show_selftest(found, as_json=form is ScreenFormat.JSON)
+    if not found.ok:
+        raise SelftestError(say_failure(found))
