@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from orchestrator.stats.paired import Ratio
 
 
+DWARFING = 2.0
+"""Whoever shares a CPU with one other gets half of it: a suspicion explains no more than this factor."""
+
+
 @dataclass(frozen=True)
 class Thresholds:
     """What a word needs: see stats/verdicts.py."""
@@ -152,6 +156,8 @@ def judge_family(drafts: Sequence[Draft], limits: Thresholds) -> list[Comparison
 def _judge(draft: Draft, ratio: Ratio, limits: Thresholds) -> Verdict:
     said = verdict(ratio, delta=limits.delta, min_effect=limits.min_effect, min_blocks=limits.min_blocks)
     if ratio.n < limits.min_blocks or draft.suspicion is None or not draft.suspicion.decisive:
+        return said
+    if ratio.low > DWARFING or ratio.high < 1 / DWARFING:
         return said
     return Verdict(Word.INCONCLUSIVE, f"suspect: {draft.suspicion}")
 

@@ -25,6 +25,10 @@ SUSPECT = frozenset(
 """Codes of flags that say: something else than the build may have moved this trial. Where most pairs of a comparison
 carry one, no claim is made; see analysis/pairing.py."""
 
+RESTLESS = frozenset({"canary", "frequency"})
+"""Of these, the ones that rest on two short looks. On a machine with neighbours they are there all the time and strike
+either build by chance: that is in the interval already, so they count only where one side has them more often."""
+
 
 class Finding(NamedTuple):
     """One thing found: a short code to count and filter by, and a sentence with the evidence."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from orchestrator.analysis.alike import find_unlikeness, note_loops, say_contexts_apart
 from orchestrator.analysis.axes import version_order
 from orchestrator.analysis.evidence import read_facts
+from orchestrator.analysis.findings import RESTLESS
 from orchestrator.analysis.trials import read_context
 from orchestrator.stats.welch import unpaired_ratio
 
@@ -176,7 +177,7 @@ def _suspect(side: Sequence[Judged]) -> tuple[str, bool]:
         return "", False
     parts = [f"{code} in {count}" for code, count in counts]
     said = ", ".join([f"{parts[0]} of {len(found)} processes", *parts[1:]])
-    return said, 2 * sum(map(bool, found)) > len(found)
+    return said, 2 * sum(bool(set(codes) - RESTLESS) for codes in found) > len(found)
 
 
 def _unsupported(side: Sequence[Judged]) -> bool:

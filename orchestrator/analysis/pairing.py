@@ -92,11 +92,15 @@ def _draft(setting: Setting, reference: Sequence[Judged], candidate: Sequence[Ju
     paired = times[0].keys() & times[1].keys()
     if not paired:
         return _refused(setting, left, right, "no block is valid on both sides", notes)
-    blocks = {trial.record.block for trial in (*left, *right)}
-    dropped = tuple(sorted(blocks - paired))
+    shared = common_blocks(left, right)
+    dropped = tuple(sorted(shared - paired))
     if dropped:
         names = ", ".join(str(block) for block in dropped)
         notes.append(f"left out as a whole, for want of a valid trial on both sides: block {names}")
+    single = len({trial.record.block for trial in (*left, *right)} - shared)
+    if single:
+        blocks, are = ("1 block was", "is") if single == 1 else (f"{single} blocks were", "are")
+        notes.append(f"{blocks} run on one side only, and {are} not in the ratio")
     notes += _remarks(left, right)
     ratio = paired_ratio(times[1], times[0])  # time(candidate) / time(reference)
     doubts = find_suspicion(left, right, times)

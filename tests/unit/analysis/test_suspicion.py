@@ -81,8 +81,32 @@ def test_what_is_left_without_the_suspect_blocks_is_computed_from_the_others_alo
 
 def test_equivalence_is_a_claim_too() -> None:
     assert compared({}, {}, seconds=0.1).verdict.word == Word.EQUIVALENT
-    item = compared(dict.fromkeys(range(6), ("frequency",)), {}, seconds=0.1)
-    assert str(item.verdict) == "inconclusive(suspect: frequency in 6 of 10 blocks)"
+    item = compared(dict.fromkeys(range(6), ("thermal",)), {3: ("thermal",)}, seconds=0.1)
+    assert str(item.verdict) == "inconclusive(suspect: thermal in 6 of 10 blocks)"
+
+
+def test_a_restless_machine_that_strikes_either_side_by_chance_is_noted_and_forbids_nothing() -> None:
+    item = compared(dict.fromkeys(range(5), ("canary",)), dict.fromkeys(range(3, 9), ("canary",)))
+    assert item.verdict.word == Word.FASTER, "its noise is in the interval"
+    assert item.suspect == "canary in 9 of 10 blocks"
+
+
+def test_what_strikes_one_side_alone_withholds_the_claim_whatever_it_is() -> None:
+    item = compared({}, dict.fromkeys(range(6), ("canary",)))
+    assert str(item.verdict) == (
+        "inconclusive(suspect: canary in 6 of 10 blocks, "
+        "0 times on the reference's side alone, 6 times on the candidate's)"
+    )
+    assert compared({}, dict.fromkeys(range(5), ("canary",))).verdict.word == Word.FASTER, "5 to 0 has a chance of 6 %"
+    assert compared({9: ("canary",)}, dict.fromkeys(range(6), ("canary",))).verdict.word == Word.FASTER
+
+
+def test_a_difference_that_no_neighbour_could_make_stands() -> None:
+    everywhere = dict.fromkeys(range(10), ("foreign-cpu",))
+    assert compared(everywhere, everywhere, seconds=0.06).verdict.word == Word.INCONCLUSIVE
+    item = compared(everywhere, everywhere, seconds=0.01)
+    assert item.verdict.word == Word.FASTER
+    assert item.notes == ("suspect: foreign-cpu in 10 of 10 blocks; without them too few blocks are left",)
 
 
 def test_a_flag_about_the_build_is_no_suspicion() -> None:
@@ -91,7 +115,8 @@ def test_a_flag_about_the_build_is_no_suspicion() -> None:
 
 
 def test_where_all_blocks_are_suspect_nothing_is_left_to_show_without_them() -> None:
-    item = compared(dict.fromkeys(range(10), ("steal",)), {})
+    everywhere = dict.fromkeys(range(10), ("steal",))
+    item = compared(everywhere, everywhere)
     assert item.notes == ("suspect: steal in 10 of 10 blocks; without them too few blocks are left",)
 
 
@@ -104,4 +129,5 @@ def test_too_few_blocks_come_first() -> None:
 def test_the_suspicion_of_an_unpaired_block_counts_for_nothing() -> None:
     both = trials(OPENBLAS, 0.1, {9: ("steal",)}) + trials(MKL, 0.08, {}, 9)
     (item,) = compare_pairs(both, [(OPENBLAS.id, MKL.id)], rule="a test").items
-    assert (item.suspect, item.dropped) == ("", (9,))
+    assert (item.suspect, item.dropped) == ("", ())
+    assert item.notes == ("1 block was run on one side only, and is not in the ratio",)
