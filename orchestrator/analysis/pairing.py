@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.analysis.alike import common_blocks, count_apart, find_unlikeness, note_loops, say_contexts_apart
 from orchestrator.analysis.evidence import read_facts
-from orchestrator.analysis.suspicion import find_suspicion
+from orchestrator.analysis.suspicion import find_suspicion, gather_flags
 from orchestrator.analysis.trials import read_context
 from orchestrator.stats.paired import paired_ratio
 from orchestrator.stats.samples import steadiness
@@ -171,7 +171,7 @@ def _side(trials: Sequence[Judged]) -> Side:
         failed=tuple(sorted(failed.items())),
         reasons=tuple(dict.fromkeys(trial.validity.invalid_reason for trial in trials if not trial.valid)),
         facts=read_facts(trials),
-        flags=tuple(dict.fromkeys(str(flag) for trial in trials for flag in trial.validity.flags)),
+        flags=gather_flags(trials),
         steadiness=_steadiness(trials),
     )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from orchestrator.analysis.diagnostics import diagnose, median_of, remark_diagnostics
 from orchestrator.analysis.evidence import read_facts
 from orchestrator.analysis.scenario import Scenario, name_scenario, remark_latency, summarise_latency
+from orchestrator.analysis.suspicion import gather_flags
 from orchestrator.analysis.trials import judge_trials, read_context
 from orchestrator.stats.paired import t_interval
 
@@ -116,7 +117,7 @@ def _summarise(trials: Sequence[Judged]) -> Summary:
         failed=tuple(sorted(failed.items())),
         invalid=tuple(sorted(invalid.items())),
         reasons=tuple(dict.fromkeys(trial.validity.invalid_reason for trial in trials if not trial.valid)),
-        flags=tuple(dict.fromkeys(str(flag) for trial in trials for flag in trial.validity.flags)),
+        flags=gather_flags(trials),
         mean_s=mean,
         low_s=low,
         high_s=high,

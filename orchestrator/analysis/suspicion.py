@@ -78,6 +78,18 @@ def find_suspicion(reference: Sequence[Judged], candidate: Sequence[Judged], tim
     return Suspicion(codes, grave, (len(one.keys() - two.keys()), len(two.keys() - one.keys())), len(paired), rest)
 
 
+def gather_flags(trials: Sequence[Judged]) -> tuple[str, ...]:
+    """Each flag once; what was suspect, with sizes of its own in every trial, as one count of trials by code."""
+    flags = dict.fromkeys(
+        str(flag) for trial in trials for flag in trial.validity.flags if flag.code not in trial.validity.suspicions
+    )
+    counts = Counter(code for trial in trials for code in trial.validity.suspicions)
+    if counts:
+        parts = [f"{code} in {count}" for code, count in sorted(counts.items(), key=lambda each: (-each[1], each[0]))]
+        flags[f"suspect: {', '.join(parts)} of {len(trials)} trials"] = None
+    return tuple(flags)
+
+
 def _doubts(side: Sequence[Judged], paired: Collection[int]) -> dict[int, set[str]]:
     """Block -> suspicious codes of this side, where there are any."""
     return {

@@ -12,6 +12,9 @@ from orchestrator.cli.options import Format, FormatOption, OutputOption, StoreOp
 def results(
     *,
     store: StoreOption = None,
+    show: Annotated[
+        str, typer.Option("--show", help="Tables to add: limits, samples, or both.", metavar="PARTS")
+    ] = "limits",
     form: FormatOption = Format.TABLE,
     output: OutputOption = None,
 ) -> None:
@@ -22,18 +25,23 @@ def results(
     from orchestrator.analysis.roofline import place_summaries
     from orchestrator.analysis.summary import summarise_records
     from orchestrator.catalog.work import read_networks
+    from orchestrator.errors import UnknownNameError
     from orchestrator.host.site import read_config
-    from orchestrator.report.tables import results_table
+    from orchestrator.report.tables import Part, results_table
     from orchestrator.runner.folders import find_store
     from orchestrator.screen.answers import show_answer, show_problems
     from orchestrator.store.opening import open_store
     from orchestrator.store.reading import read_records
 
+    parts = [part.strip() for part in show.split(",") if part.strip()]
+    for part in parts:
+        if part not in tuple(Part):
+            raise UnknownNameError("part of the results", part, tuple(Part))
     records, problems = read_records(open_store(find_store(store)))
     show_problems(problems)
     summaries = summarise_records(records, limits=read_config(pip={}).limits)
     places = place_summaries(summaries, records, read_networks())
-    show_answer(results_table(summaries, form.value, places), output)
+    show_answer(results_table(summaries, form.value, places, parts=[Part(part) for part in parts]), output)
 
 
 def compare(

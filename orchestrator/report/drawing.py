@@ -36,8 +36,7 @@ def draw_results(placed: Sequence[tuple[Summary, Place]]) -> RenderableType:
             _add(table, _result_cells(each, place))
         parts.append(table)
     remarks = [(each.variant, remark) for each, _ in placed for remark in (*each.reasons, *each.flags)]
-    samples = _sample_tables([each for each, _ in placed])
-    return Group(*parts, *samples, *_remarks(remarks)) if parts else _text("The store holds no records yet.")
+    return Group(*parts, *_remarks(remarks)) if parts else _text("The store holds no records yet.")
 
 
 def draw_comparisons(comparisons: Comparisons) -> RenderableType:
@@ -85,8 +84,10 @@ def draw_rows(
     return Group(table, *map(_text, below))
 
 
-def _sample_tables(summaries: Sequence[Summary]) -> list[RenderableType]:
+def draw_samples(summaries: Sequence[Summary]) -> RenderableType:
     """A table per workload and thread count with what lies behind the means; cells without a valid trial have none."""
+    from rich.console import Group
+
     parts: list[RenderableType] = []
     for (workload, threads, scenario), group in groupby(
         summaries, key=lambda each: (each.workload, each.threads, each.scenario)
@@ -98,7 +99,7 @@ def _sample_tables(summaries: Sequence[Summary]) -> list[RenderableType]:
         for cells in rows:
             _add(table, cells)
         parts += [table] if rows else []
-    return [*parts, _text(LEGEND), _text("")] if parts else []
+    return Group(*parts, _text(LEGEND)) if parts else Group()
 
 
 def _result_cells(each: Summary, place: Place) -> tuple[str, ...]:

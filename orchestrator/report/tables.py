@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from orchestrator.analysis.roofline import NOWHERE
 from orchestrator.report import formats
-from orchestrator.report.drawing import draw_comparisons, draw_results
+from orchestrator.report.drawing import draw_comparisons, draw_results, draw_samples
 from orchestrator.report.durations import show_chance, show_duration, show_interval
 from orchestrator.report.rates import show_place
 from orchestrator.report.roofs import LEGEND, make_roofs
@@ -14,7 +15,7 @@ from orchestrator.report.rows import COMPARISON_COLUMNS, RESULT_COLUMNS, compari
 from orchestrator.report.sheets import draw_sheets, write_sheets
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from rich.console import RenderableType
 
@@ -29,8 +30,21 @@ RESULT_HEADINGS = (
 COMPARISON_HEADINGS = ("workload", "thr", "build", "against", "verdict", "q", "what differed", "remarks")
 
 
+class Part(StrEnum):
+    """A table that may follow the results, for people; the other formats hold everything anyway."""
+
+    LIMITS = "limits"
+    """Shares of the peaks and the place under the roofline."""
+    SAMPLES = "samples"
+    """Percentiles, outliers, drift, and what to measure more of."""
+
+
 def results_table(
-    summaries: Sequence[Summary], form: str = "table", places: Sequence[Place] = ()
+    summaries: Sequence[Summary],
+    form: str = "table",
+    places: Sequence[Place] = (),
+    *,
+    parts: Collection[Part] = tuple(Part),
 ) -> RenderableType | str | bytes:
     """Results as `table` (something for rich to draw), `csv`, `json`, `markdown` (text) or `parquet` (bytes).
 
@@ -45,7 +59,7 @@ def results_table(
     if form == "parquet":
         return formats.write_parquet(rows, RESULT_COLUMNS)
     lines = [_result_line(summary, place) for summary, place in placed]
-    roofs = make_roofs(placed)
+    roofs = make_roofs(placed) if Part.LIMITS in parts else []
     below = [LEGEND] if roofs else []
     if form == "markdown":
         return "\n".join(
@@ -53,7 +67,8 @@ def results_table(
         )
     from rich.console import Group
 
-    return Group(draw_results(placed), draw_sheets(roofs, below))
+    samples = [draw_samples(summaries)] if Part.SAMPLES in parts else []
+    return Group(draw_results(placed), draw_sheets(roofs, below), *samples)
 
 
 def comparisons_table(comparisons: Comparisons, form: str = "table") -> RenderableType | str | bytes:

@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator.analysis.compare import Comparison, compare_pairs
 from orchestrator.analysis.findings import Finding, Validity
+from orchestrator.analysis.suspicion import gather_flags
 from orchestrator.analysis.trials import Judged
 from orchestrator.nouns.variant import Blas, Variant
 from orchestrator.stats.verdicts import Word
@@ -131,3 +132,9 @@ def test_the_suspicion_of_an_unpaired_block_counts_for_nothing() -> None:
     (item,) = compare_pairs(both, [(OPENBLAS.id, MKL.id)], rule="a test").items
     assert (item.suspect, item.dropped) == ("", ())
     assert item.notes == ("1 block was run on one side only, and is not in the ratio",)
+
+
+def test_a_disturbance_of_another_size_in_every_trial_is_one_count() -> None:
+    row = trials(OPENBLAS, 0.1, {1: ("steal", "poor-core"), 4: ("steal", "canary"), 5: ("poor-core",)})
+    assert gather_flags(row) == ("poor-core: 0.3 s of 10 s", "suspect: steal in 2, canary in 1 of 10 trials")
+    assert gather_flags(trials(OPENBLAS, 0.1, {})) == ()
