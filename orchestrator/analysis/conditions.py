@@ -32,7 +32,7 @@ def check_conditions(record: Record, limits: Limits | None = None) -> Checked:
     if seen is None:
         return [], []
     bounds = limits or Limits()
-    reasons, flags = _stolen(seen, record, bounds)
+    reasons, flags = _stolen(seen, bounds)
     reasons += _crowd(seen, record)
     if record.reported is not None and not seen.partial:
         reasons += _window(seen, record.reported)
@@ -43,17 +43,19 @@ def check_conditions(record: Record, limits: Limits | None = None) -> Checked:
         flags += found[1]
     if seen.neighbours:
         flags.append(Finding("neighbours", f"pinned to the same CPUs: container {', '.join(seen.neighbours)}"))
+    if "canaries" in seen.unavailable:
+        flags.append(Finding("unproved:quiet", seen.unavailable["canaries"]))
     if seen.partial:
         why = seen.unavailable.get("window_s", "the counters are those of the last look before it ended")
         flags.append(Finding("partial-counters", why))
     return reasons, flags
 
 
-def _stolen(seen: Conditions, record: Record, bounds: Limits) -> Checked:
-    share = _share(seen.steal_s, seen, len(record.cpus))
+def _stolen(seen: Conditions, bounds: Limits) -> Checked:
+    share = _share(seen.steal_s, seen, 1)
     if share is None or share <= bounds.steal:
         return [], []
-    text = f"the hypervisor took at least {share:.1%} of the measured CPUs"
+    text = f"the hypervisor took at least {share:.1%} of a measured CPU"
     if share > bounds.steal_invalid:
         return [Finding("steal", text)], []
     return [], [Finding("steal", text)]
@@ -85,16 +87,18 @@ def _neighbours(seen: Conditions, record: Record, bounds: Limits) -> list[Findin
     foreign = _share(seen.foreign_s, seen, count)
     if foreign is not None and foreign > bounds.foreign:
         found.append(Finding("foreign-cpu", f"others had at least {foreign:.1%} of the measured CPUs"))
-    sibling = _share(seen.sibling_busy_s, seen, count)
+    sibling = _share(seen.sibling_busy_s, seen, 1)
     if sibling is not None and sibling > bounds.sibling:
-        found.append(Finding("sibling-busy", f"the cores' other hardware threads were busy for {sibling:.1%}"))
+        found.append(
+            Finding("sibling-busy", f"another hardware thread of its cores was busy for at least {sibling:.1%}")
+        )
     # Of the whole machine it also counts what waits on other CPUs, and what the trial itself has in too many threads.
     if seen.pressure_of == "container" and seen.pressure_s is not None and seen.window_s:
         waited = seen.pressure_s / seen.window_s
         if waited > bounds.pressure:
             found.append(Finding("pressure", f"for {waited:.1%} of the time some task of it waited for a CPU"))
     if seen.load_at_start is not None and seen.load_at_start > bounds.load_at_start:
-        text = f"others took {seen.load_at_start:.0%} of its CPUs when it began, after {seen.settled_s or 0:.1f} s"
+        text = f"others took {seen.load_at_start:.0%} of a CPU of its when it began, after {seen.settled_s or 0:.1f} s"
         found.append(Finding("load-at-start", text))
     return found
 

@@ -15,19 +15,18 @@ SUSPECT = frozenset(
         "gpu-power-cap",
         "io",
         "load-at-start",
-        "pressure",
         "sibling-busy",
         "steal",
         "swap",
         "thermal",
     }
 )
-"""Codes of flags that say: something else than the build may have moved this trial. Where most pairs of a comparison
-carry one, no claim is made; see analysis/pairing.py."""
+"""Codes of flags that say: something else than the build may have moved this trial. When that
+forbids a claim, analysis/suspicion.py and analysis/compare.py say."""
 
 RESTLESS = frozenset({"canary", "frequency"})
 """Of these, the ones that rest on two short looks. On a machine with neighbours they are there all the time and strike
-either build by chance: that is in the interval already, so they count only where one side has them more often."""
+either build by chance: that is in the interval already, so they are told and forbid nothing."""
 
 
 class Finding(NamedTuple):

@@ -36,7 +36,7 @@ class Suspicion:
     grave: int
     """Blocks with at least one that does not rest on two short looks only."""
     alone: tuple[int, int]
-    """Blocks in which only the reference is suspect, and only the candidate."""
+    """Blocks in which only the reference is gravely suspect, and only the candidate."""
     paired: int
     """Blocks that both sides have."""
     rest: Ratio | None
@@ -67,6 +67,7 @@ def find_suspicion(reference: Sequence[Judged], candidate: Sequence[Judged], tim
     """The suspicions of a pair's common blocks; `times` are those of the reference's and the candidate's blocks."""
     paired = times[0].keys() & times[1].keys()
     one, two = _doubts(reference, paired), _doubts(candidate, paired)
+    graves = [{block for block, codes in side.items() if codes - RESTLESS} for side in (one, two)]
     doubts = {block: one.get(block, set()) | two.get(block, set()) for block in one.keys() | two.keys()}
     counts = Counter(code for codes in doubts.values() for code in codes)
     codes = tuple(sorted(counts.items(), key=lambda each: (-each[1], each[0])))
@@ -74,8 +75,8 @@ def find_suspicion(reference: Sequence[Judged], candidate: Sequence[Judged], tim
     rest = None
     if doubts and len(clean) > 1:
         rest = paired_ratio(_only(times[1], clean), _only(times[0], clean))
-    grave = sum(bool(codes - RESTLESS) for codes in doubts.values())
-    return Suspicion(codes, grave, (len(one.keys() - two.keys()), len(two.keys() - one.keys())), len(paired), rest)
+    alone = (len(graves[0] - graves[1]), len(graves[1] - graves[0]))
+    return Suspicion(codes, len(graves[0] | graves[1]), alone, len(paired), rest)
 
 
 def gather_flags(trials: Sequence[Judged]) -> tuple[str, ...]:

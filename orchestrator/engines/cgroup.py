@@ -57,10 +57,11 @@ def find_neighbours(container: str, cpus: Iterable[int], root: Path = CGROUPS) -
     A cpuset excludes nobody: the engine gives two containers the same CPU without a word.
     """
     folders = [*root.glob("cpuset/docker/*"), *root.glob("docker/*"), *root.glob("system.slice/docker-*.scope")]
+    folders += root.glob("machine.slice/libpod-*.scope")
     every = parse_cpus(_read_text(root / "cpuset/cpuset.cpus") or _read_text(root / "cpuset.cpus.effective") or "")
     wanted, found = frozenset(cpus), set()
     for folder in folders:
-        name = folder.name.removeprefix("docker-").removesuffix(".scope")
+        name = folder.name.removeprefix("docker-").removeprefix("libpod-").removesuffix(".scope")
         if len(name) != ID_DIGITS or name == container or not (_read_text(folder / "cgroup.procs") or "").strip():
             continue
         pinned = parse_cpus(_read_text(folder / "cpuset.cpus") or "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from orchestrator.host.counters import CpuTime
 from orchestrator.nouns.conditions import Conditions
 
 if TYPE_CHECKING:
@@ -29,10 +30,11 @@ def make_conditions(
 ) -> Conditions:
     """The differences of two readings; what either lacks is null, and says why."""
     one, two = before.host, after.host
-    busy, steal = _cpu_time(one, two, cpus)
+    spent, empty = _cpu_times(one, two, cpus), _cpu_times(one, two, siblings)
+    busy = sum(each.busy_s for each in spent) if spent else None
     own = _minus(after.usage.cpu_s, before.usage.cpu_s)
     if own is None:
-        own = _minus(after.tasks.ran_s, before.tasks.ran_s)
+        own = _minus(after.tasks.cpu_s, before.tasks.cpu_s)
     ran, waited = _minus(after.tasks.ran_s, before.tasks.ran_s), _minus(after.tasks.waited_s, before.tasks.waited_s)
     stalled, whose = _minus(after.usage.pressure_s, before.usage.pressure_s), "container"
     if stalled is None:
@@ -43,10 +45,10 @@ def make_conditions(
         busy_s=busy,
         own_s=own,
         wanted_s=None if ran is None or waited is None else ran + waited,
-        threads=max(before.tasks.threads, after.tasks.threads) or None,
         foreign_s=None if busy is None or own is None else max(0.0, busy - own),
-        sibling_busy_s=_cpu_time(one, two, siblings)[0] if siblings else None,
-        steal_s=steal,
+        # a parallel loop waits for its slowest thread: the worst CPU counts, not the mean
+        sibling_busy_s=max((each.busy_s for each in empty), default=None),
+        steal_s=max((each.steal_s for each in spent), default=None),
         throttled_periods=_minus(after.usage.throttled_periods, before.usage.throttled_periods),
         pressure_s=stalled,
         pressure_of=None if stalled is None else whose,
@@ -63,17 +65,18 @@ def make_conditions(
     return made.model_copy(update={"unavailable": _explain(made, siblings)})
 
 
+_OF_THREADS = "/proc/PID/status cannot be read, or threads ended and took their counts with them"
 _REASONS = {
     "busy_s": "/proc/stat does not show these CPUs",
-    "own_s": "no control group, and no schedstat of its threads",
-    "wanted_s": "the kernel keeps no schedstat",
+    "own_s": "no control group, and /proc/PID/stat cannot be read",
+    "wanted_s": "the kernel keeps no schedstat, or threads ended and took their counts with them",
     "foreign_s": "it is the difference of two others, of which one is missing",
     "steal_s": "/proc/stat does not show these CPUs",
     "throttled_periods": "no control group that can be read",
     "pressure_s": "the kernel has no /proc/pressure",
-    "voluntary_switches": "/proc/PID/status cannot be read",
-    "involuntary_switches": "/proc/PID/status cannot be read",
-    "migrations": "the kernel has no /proc/PID/sched",
+    "voluntary_switches": _OF_THREADS,
+    "involuntary_switches": _OF_THREADS,
+    "migrations": "the kernel has no /proc/PID/sched, or threads ended and took their counts with them",
     "major_faults": "/proc/PID/stat cannot be read",
     "swapped_pages": "/proc/vmstat does not count them",
     "thermal_events": "the CPU shows no thermal_throttle: a virtual machine, or another vendor's",
@@ -91,14 +94,16 @@ def _explain(made: Conditions, siblings: Sequence[int]) -> dict[str, str]:
     return found
 
 
-def _cpu_time(one: Counters, two: Counters, cpus: Sequence[int]) -> tuple[float | None, float | None]:
-    """(busy, stolen) seconds of these CPUs in between."""
+def _cpu_times(one: Counters, two: Counters, cpus: Sequence[int]) -> list[CpuTime]:
+    """What each of these CPUs did in between; nothing where one of them is not shown."""
     if one.cpus is None or two.cpus is None or any(cpu not in one.cpus or cpu not in two.cpus for cpu in cpus):
-        return None, None
-    busy = sum(two.cpus[cpu].busy_s - one.cpus[cpu].busy_s for cpu in cpus)
-    return busy, sum(two.cpus[cpu].steal_s - one.cpus[cpu].steal_s for cpu in cpus)
+        return []
+    return [
+        CpuTime(two.cpus[cpu].busy_s - one.cpus[cpu].busy_s, two.cpus[cpu].steal_s - one.cpus[cpu].steal_s)
+        for cpu in cpus
+    ]
 
 
 def _minus(after: Number | None, before: Number | None) -> Number | None:
-    """Never below 0: threads that ended take their counts with them."""
-    return None if after is None or before is None else max(after - before, type(after)(0))
+    """None where it shrank: threads that ended took their counts with them, and nobody knows how much."""
+    return None if after is None or before is None or after < before else after - before

@@ -6,6 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from orchestrator.host.counters import TICK_S
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -16,6 +18,8 @@ class Tasks(NamedTuple):
     """Sums over the threads that are alive; a counter is None where the kernel has no such file."""
 
     threads: int
+    cpu_s: float | None
+    """User and system time of the processes, in ticks of 10 ms; threads that ended are in it."""
     ran_s: float | None
     """On a CPU."""
     waited_s: float | None
@@ -34,13 +38,14 @@ def read_tasks(pids: Iterable[int], proc: Path = PROC) -> Tasks:
     sums: dict[str, float] = {}
     for pid in pids:
         folder = proc / str(pid)
-        _add(sums, "major_faults", _major_faults(_read(folder / "stat")))
+        _add_process(sums, _read(folder / "stat"))
         with suppress(OSError):
             for task in (folder / "task").iterdir():
                 threads += 1
                 _add_task(sums, task)
     return Tasks(
         threads=threads,
+        cpu_s=sums.get("cpu_s"),
         ran_s=sums.get("ran_s"),
         waited_s=sums.get("waited_s"),
         voluntary=_whole(sums.get("voluntary")),
@@ -71,10 +76,12 @@ def _add_task(sums: dict[str, float], task: Path) -> None:
             _add(sums, "migrations", int(line.rpartition(":")[2]))
 
 
-def _major_faults(text: str) -> int | None:
-    """Field 12 of stat; the name in field 2 may hold anything: `12 (a) b) R ...`."""
+def _add_process(sums: dict[str, float], text: str) -> None:
+    """Fields 12, 14 and 15 of stat; the name in field 2 may hold anything: `12 (a) b) R ...`."""
     fields = text.rpartition(")")[2].split()
-    return int(fields[9]) if len(fields) > 9 else None
+    if len(fields) > 12:
+        _add(sums, "major_faults", int(fields[9]))
+        _add(sums, "cpu_s", (int(fields[11]) + int(fields[12])) * TICK_S)
 
 
 def _add(sums: dict[str, float], name: str, value: float | None) -> None:

@@ -42,9 +42,10 @@ class Conditions(Noun):
     foreign_s: float | None = None
     """CPU seconds of everybody else on the measured CPUs; their clock ticks every 10 ms."""
     sibling_busy_s: float | None = None
-    """The same of the hardware threads that share a core with them and were left empty; null where there is none."""
+    """Seconds in which a hardware thread that shares a core with one of them was not idle, of the busiest such thread;
+    null where there is none."""
     steal_s: float | None = None
-    """Seconds in which the hypervisor ran somebody else in their place."""
+    """Seconds in which the hypervisor ran somebody else in their place, of the CPU that it happened to most."""
     throttled_periods: int | None = None
     pressure_s: float | None = None
     """Seconds in which at least one task waited for a CPU."""
@@ -67,7 +68,7 @@ class Conditions(Noun):
     settled_s: float | None = None
     """How long the workload was held, ready, until its CPUs were quiet."""
     load_at_start: float | None = None
-    """Share of the measured CPUs that others took in the last look before the timed region."""
+    """Share of a measured CPU that others took in the last look before the timed region, of the one that lost most."""
     gpus: tuple[GpuConditions, ...] = ()
     """Of the GPUs that the trial was given."""
     neighbours: tuple[str, ...] = ()

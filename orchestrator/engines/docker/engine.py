@@ -16,6 +16,7 @@ from orchestrator.engines.taxonomy import Ending, decide_end, describe_failure, 
 from orchestrator.engines.watch import Interrupts, watch
 from orchestrator.engines.witness import Witness
 from orchestrator.errors import BuildError, NoEngineError
+from orchestrator.host.canary import Calm
 from orchestrator.nouns.launch import End, Observed, Outcome
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class DockerEngine:
         self._host = host
         self._client: APIClient | None = None
         self._interrupts = Interrupts()
+        self._calm = Calm()
 
     @property
     def client(self) -> APIClient:
@@ -115,17 +117,25 @@ class DockerEngine:
 
     def _run(self, launch: Launch, container: str) -> Outcome:
         self.client.put_archive(container, VOLUME, make_tar(launch.files))
-        process = Container(self.client, container, timeout_s=launch.timeout_s)
         neighbours = find_neighbours(container, launch.cpus)
         if neighbours and reap(self.client).removed:
             # an orchestrator that was killed let go of its core at once; its container would have kept it for longer
             neighbours = find_neighbours(container, launch.cpus)
-        witness = Witness(process, cpus=launch.cpus, siblings=launch.siblings, neighbours=neighbours, gpus=launch.gpus)
+        process = Container(self.client, container, timeout_s=launch.timeout_s)
+        witness = Witness(
+            process,
+            cpus=launch.cpus,
+            siblings=launch.siblings,
+            neighbours=neighbours,
+            gpus=launch.gpus,
+            calm=self._calm,
+        )
         try:
             started = time.monotonic()
             self.client.start(container)
             watched = watch(process, self._interrupts, timeout_s=launch.timeout_s, started=started, look=witness.look)
         finally:
+            witness.close()
             process.hang_up()
         if watched.failure is not None:
             # Its counters were not final and its files may still change: nothing of it is kept.

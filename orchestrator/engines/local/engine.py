@@ -21,6 +21,7 @@ from orchestrator.engines.taxonomy import decide_end
 from orchestrator.engines.watch import Interrupts, watch
 from orchestrator.engines.witness import Witness
 from orchestrator.errors import BuildError, NoEngineError
+from orchestrator.host.canary import Calm
 from orchestrator.nouns.launch import End, Observed, Outcome
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class LocalEngine:
         self._folder = (cache or paths.cache_dir()) / "venvs"
         self._refusals: dict[str, str] = {}
         self._interrupts = Interrupts()
+        self._calm = Calm()
 
     def check(self) -> str:
         """`local (no container), Python 3.11.7, Linux 6.1, 8 CPUs`; raises NoEngineError where it cannot work.
@@ -100,8 +102,14 @@ class LocalEngine:
         started = time.monotonic()
         process, log = _start(launch, folder, work)
         watching = LocalProcess(process, memory_bytes=launch.memory_bytes)
-        witness = Witness(watching, cpus=launch.cpus, siblings=launch.siblings, gpus=launch.gpus)
-        watched = watch(watching, self._interrupts, timeout_s=launch.timeout_s, started=started, look=witness.look)
+        witness = Witness(watching, cpus=launch.cpus, siblings=launch.siblings, gpus=launch.gpus, calm=self._calm)
+        try:
+            watched = watch(watching, self._interrupts, timeout_s=launch.timeout_s, started=started, look=witness.look)
+        except BaseException:
+            watching.reap()  # its folder is about to be removed
+            raise
+        finally:
+            witness.close()
         # what outlived its KILL cannot be waited for, either
         status, cpu_s = watching.reap() if watched.failure is None else (0, None)
         log.join(timeout=1.0)  # somebody who left the group may hold the pipe: its thread ends with the last writer

@@ -50,7 +50,6 @@ def test_a_quiet_trial_has_nothing() -> None:
         ({"foreign_s": 0.06}, "foreign-cpu"),
         ({"steal_s": 0.05}, "steal"),
         ({"sibling_busy_s": 0.06}, "sibling-busy"),
-        ({"pressure_s": 0.05, "pressure_of": "container"}, "pressure"),
         ({"thermal_events": 1}, "thermal"),
         ({"frequency_before_khz": 3_000_000, "frequency_after_khz": 2_900_000}, "frequency"),
         ({"canaries": (Canary(cpu=0, before_s=0.010, after_s=0.0104),)}, "canary"),
@@ -122,6 +121,15 @@ def test_a_place_may_draw_its_own_limits() -> None:
     strict = Limits(foreign=0.0, steal_invalid=0.01)
     assert judged(strict, foreign_s=0.02) == ([], ["foreign-cpu"])
     assert judged(strict, steal_s=0.05) == (["steal"], [])
+
+
+def test_waiting_of_its_own_threads_for_each_other_is_shown_and_throws_no_doubt() -> None:
+    assert judged(pressure_s=0.05, pressure_of="container") == ([], ["pressure"])
+    assert "pressure" not in SUSPECT
+
+
+def test_a_host_that_could_not_look_says_so() -> None:
+    assert judged(unavailable={"canaries": "not allowed there"}) == ([], ["unproved:quiet"])
 
 
 def test_limits_are_per_measured_cpu() -> None:

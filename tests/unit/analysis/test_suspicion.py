@@ -93,13 +93,15 @@ def test_a_restless_machine_that_strikes_either_side_by_chance_is_noted_and_forb
 
 
 def test_what_strikes_one_side_alone_withholds_the_claim_whatever_it_is() -> None:
-    item = compared({}, dict.fromkeys(range(6), ("canary",)))
+    item = compared({}, dict.fromkeys(range(6), ("steal",)))
     assert str(item.verdict) == (
-        "inconclusive(suspect: canary in 6 of 10 blocks, "
+        "inconclusive(suspect: steal in 6 of 10 blocks, "
         "0 times on the reference's side alone, 6 times on the candidate's)"
     )
-    assert compared({}, dict.fromkeys(range(5), ("canary",))).verdict.word == Word.FASTER, "5 to 0 has a chance of 6 %"
-    assert compared({9: ("canary",)}, dict.fromkeys(range(6), ("canary",))).verdict.word == Word.FASTER
+    assert compared({}, dict.fromkeys(range(5), ("steal",))).verdict.word == Word.FASTER, "5 to 0 has a chance of 6 %"
+    assert compared({}, dict.fromkeys(range(6), ("steal",)), seconds=0.01).verdict.word == Word.INCONCLUSIVE
+    # how often it strikes may follow from the build itself: its heat, its spinning threads, its length
+    assert compared({}, dict.fromkeys(range(10), ("canary",))).verdict.word == Word.FASTER
 
 
 def test_a_difference_that_no_neighbour_could_make_stands() -> None:

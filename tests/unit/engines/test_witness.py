@@ -13,7 +13,7 @@ from orchestrator.engines.cgroup import Usage
 from orchestrator.engines.readings import Reading, make_conditions
 from orchestrator.engines.tasks import Tasks
 from orchestrator.engines.witness import Stage, Witness
-from orchestrator.host.canary import Sung
+from orchestrator.host.canary import Calm, Sung
 from orchestrator.host.counters import Clocks, Counters, CpuTime
 from tests.unit.engines.test_cgroup import write
 from tests.unit.host.test_gpu import FakeSource
@@ -88,7 +88,7 @@ def test_it_looks_twice_while_the_workload_waits_and_lets_it_go_on(
     witness.look()
     assert process.told == ["go on", "go on"]
     seen = witness.conclude()
-    assert (seen.partial, seen.own_s, seen.throttled_periods) == (False, 2.0, 0)
+    assert (seen.partial, seen.own_s, seen.throttled_periods) == (False, 1.0, 0)
     assert [(bird.cpu, bird.before_s, bird.after_s) for bird in seen.canaries] == [(1, 0.01, 0.01)]
 
 
@@ -128,6 +128,10 @@ def test_one_that_dies_while_it_is_timed_keeps_the_last_look_and_is_called_parti
     witness = Witness(process, cpus=(1,), proc=tmp_path)
     process.says("bench:ready")
     witness.look()
+    clock[0] += module.FALLBACK_PERIOD_S + 0.1
+    witness.look()
+    process.visible = ()  # it is dead: what is read from now on is of nobody
+    clock[0] += module.FALLBACK_PERIOD_S + 0.1
     witness.look()
     seen = witness.conclude()
     assert (seen.partial, seen.own_s) == (True, 1.0)
@@ -162,7 +166,7 @@ def test_one_that_cannot_be_seen_is_released_so_that_it_waits_for_nobody(
 
 def reading(at: float, **fields: object) -> Reading:
     host = Counters(Clocks(at, at, at), {0: CpuTime(10 * at, 0.0), 1: CpuTime(at, 0.5 * at)}, None, 5, None, None)
-    tasks = Tasks(3, at, 0.5 * at, 10, 20, 1, 0)
+    tasks = Tasks(3, 0.9 * at, at, 0.5 * at, 10, 20, 1, 0)
     made = Reading(host, tasks, Usage(cpu_s=0.75 * at, throttled_periods=2))
     return made._replace(**fields)  # type: ignore[arg-type]
 
@@ -176,14 +180,14 @@ def test_differences_are_of_the_measured_cpus_alone() -> None:
 
 def test_without_a_control_group_the_threads_own_clocks_stand_in() -> None:
     seen = make_conditions(reading(10.0, usage=Usage()), reading(12.0, usage=Usage()), cpus=(1,))
-    assert seen.own_s == 2.0
+    assert seen.own_s == pytest.approx(1.8), "of the processes, with threads that ended"
     assert seen.throttled_periods is None
     assert "throttled_periods" in seen.unavailable
 
 
 def test_what_is_missing_is_null_with_a_reason_and_never_0() -> None:
     empty = Counters(Clocks(0, 0, 0), None, None, None, None, None)
-    nothing = Tasks(0, None, None, None, None, None, None)
+    nothing = Tasks(0, None, None, None, None, None, None, None)
     bare = Reading(empty, nothing, Usage())
     seen = make_conditions(bare, bare, cpus=(0,))
     known = {"unavailable", "window_s", "clock_drift_s", "partial", "canaries", "neighbours", "gpus"}
@@ -243,3 +247,55 @@ def test_a_gpu_is_looked_at_from_ready_to_done(
     process.says("bench:done")
     witness.look()
     assert witness.conclude().gpus[0].samples >= 2, "at the start and at the end"
+
+
+def test_it_waits_for_a_cpu_that_is_as_fast_as_it_often_was(
+    tmp_path: Path, birds: list[Sung], clock: list[float]
+) -> None:
+    """Another guest on the same core: no steal, no foreign time, and everything takes half as long again."""
+    calm = Calm()
+    fast, slow = QUIET, Sung(slice_s=0.015, waited=0.0)
+    for _ in range(20):
+        calm.judge({1: fast})
+    birds[:] = [slow, slow, fast]
+    process = Workload(tmp_path)
+    witness = Witness(process, cpus=(1,), calm=calm, proc=tmp_path)
+    process.says("bench:ready")
+    for told in ([], [], ["go on"]):
+        witness.look()
+        assert process.told == told
+        clock[0] += 0.25
+
+
+def test_a_cpu_that_stays_slower_is_soon_the_usual_one() -> None:
+    """A clock that settles lower when it is warm: nobody waits five seconds before every trial for ever."""
+    calm = Calm()
+    assert calm.judge({1: QUIET})
+    slower = {1: Sung(slice_s=0.012, waited=0.0)}
+    answers = [calm.judge(slower) for _ in range(40)]
+    assert not answers[0]
+    assert answers[-1]
+
+
+def test_threads_that_ended_are_not_taken_for_counters_that_ran_backwards() -> None:
+    seen = make_conditions(reading(12.0), reading(10.0), cpus=(1,))
+    assert seen.wanted_s is None
+    assert "threads ended" in seen.unavailable["wanted_s"]
+
+
+def test_the_worst_cpu_counts_not_the_mean() -> None:
+    before, after = reading(10.0), reading(12.0)
+    seen = make_conditions(before, after, cpus=(0, 1))
+    assert seen.steal_s == 1.0, "CPU 0 lost nothing"
+
+
+def test_where_no_canary_may_sing_that_is_said(
+    tmp_path: Path, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "run_canaries", lambda _cpus: {})
+    process = Workload(tmp_path)
+    witness = Witness(process, cpus=(63,), proc=tmp_path)
+    process.says("bench:ready")
+    witness.look()
+    seen = witness.conclude()
+    assert {"canaries", "load_at_start"} <= set(seen.unavailable)
