@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+SAME = 0.85
+"""So much alike, two names are one with a slip in it."""
+
 
 class BenchError(Exception):
     """The tool cannot go on. The message says what happened, where, and what to try; only `cli` catches it."""
@@ -27,14 +30,19 @@ class UnknownNameError(BenchError):
     exit_code = 3
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        known = sorted(set(known))
-        near = get_close_matches(name, known, n=1, cutoff=0.4)
-        hint = (
-            f"did you mean {near[0]!r}?"
-            if near
-            else f"known: {', '.join(known[:12])}{' ...' if len(known) > 12 else ''}"
-        )
-        super().__init__(f"no {kind} is called {name!r}; {hint}")
+        super().__init__(f"no {kind} is called {name!r}; {_hint(name, sorted(set(known)))}")
+
+
+def _hint(name: str, known: list[str]) -> str:
+    """A word that is part of several names is no misspelling: who writes it means them all, or one of them."""
+    near = get_close_matches(name, known, n=1, cutoff=SAME)
+    within = [each for each in known if name and name.lower() in each.lower()]
+    if not near and len(within) > 1:
+        some = f"{', '.join(within[:3])}{' ...' if len(within) > 3 else ''}"
+        return f"{len(within)} hold that word ({some}); where a glob is taken, '*{name}*' in quotes names them all"
+    if near := near or within or get_close_matches(name, known, n=1, cutoff=0.4):
+        return f"did you mean {near[0]!r}?"
+    return f"known: {', '.join(known[:12])}{' ...' if len(known) > 12 else ''}"
 
 
 class SpecError(BenchError):

@@ -41,9 +41,9 @@ class CheckWord(StrEnum):
     FASTER = "faster"
     """It lies below 1, and the effect is not below `MIN_EFFECT`."""
     SLOWER = "slower"
-    """It lies above the slowdown that is allowed."""
+    """It lies above the slowdown that is allowed; what throws doubt on it is said beside it, and it fails."""
     MAYBE = "maybe"
-    """It holds what is allowed, or there are too few processes: neither a slowdown nor its absence is shown."""
+    """It holds what is allowed, or it does not and there are too few processes or most of a side's are suspect."""
     MISSING = "missing"
     """The baseline has this cell, the other store has not."""
     INVALID = "invalid"
@@ -143,12 +143,13 @@ def check_records(
 
 
 def _judge(ratio: Unpaired, bound: float, doubt: str) -> tuple[CheckWord, str]:
-    if min(ratio.counts) < MIN_BLOCKS:
-        return CheckWord.MAYBE, f"n<{MIN_BLOCKS}"
-    if doubt:
-        return CheckWord.MAYBE, doubt
+    """A doubt takes `ok` and `faster` back. It hides no slowdown: a gate that noise opens would not be one."""
+    few = f"n<{MIN_BLOCKS}" if min(ratio.counts) < MIN_BLOCKS else ""
+    doubts = "; ".join(each for each in (few, doubt) if each)
     if ratio.low > bound:
-        return CheckWord.SLOWER, ""
+        return CheckWord.SLOWER, doubts
+    if doubts:
+        return CheckWord.MAYBE, doubts
     if ratio.high < 1 and ratio.estimate <= math.exp(-math.log1p(MIN_EFFECT)):
         return CheckWord.FASTER, ""
     return (CheckWord.OK, "") if ratio.high < bound else (CheckWord.MAYBE, "the interval is too wide")

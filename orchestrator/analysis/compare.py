@@ -157,7 +157,7 @@ def _judge(draft: Draft, ratio: Ratio, limits: Thresholds) -> Verdict:
     said = verdict(ratio, delta=limits.delta, min_effect=limits.min_effect, min_blocks=limits.min_blocks)
     if ratio.n < limits.min_blocks or draft.suspicion is None or not draft.suspicion.decisive:
         return said
-    if ratio.low > DWARFING or ratio.high < 1 / DWARFING:
+    if not draft.suspicion.lopsided and (ratio.low > DWARFING or ratio.high < 1 / DWARFING):
         return said
     return Verdict(Word.INCONCLUSIVE, f"suspect: {draft.suspicion}")
 

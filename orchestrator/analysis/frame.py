@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from orchestrator.nouns.job import Expected
+    from orchestrator.nouns.limits import Limits
     from orchestrator.nouns.record import Record
 
 JUDGEMENT = {"valid": "boolean", "invalid_reason": "string", "flags": "string"}
@@ -19,14 +20,18 @@ JUDGEMENT = {"valid": "boolean", "invalid_reason": "string", "flags": "string"}
 
 
 def judge_frame(
-    frame: pd.DataFrame, records: Iterable[Record], expected: Mapping[str, Mapping[str, Expected]] | None = None
+    frame: pd.DataFrame,
+    records: Iterable[Record],
+    expected: Mapping[str, Mapping[str, Expected]] | None = None,
+    *,
+    limits: Limits | None = None,
 ) -> pd.DataFrame:
     """`frame` (of `load_frame`) with `valid`, `invalid_reason` and `flags`; NA in a row whose record is not given."""
     import pandas as pd
 
     wanted = expected or {}
     judged = {
-        (record.key, record.block, record.attempt): judge_record(record, wanted.get(record.workload.id))
+        (record.key, record.block, record.attempt): judge_record(record, wanted.get(record.workload.id), limits)
         for record in records
     }
     names = zip(frame["key"], frame["block"], frame["attempt"], strict=True)

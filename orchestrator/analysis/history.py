@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from orchestrator.analysis.series import Point
     from orchestrator.analysis.trials import Judged
+    from orchestrator.nouns.limits import Limits
     from orchestrator.nouns.record import Record
     from orchestrator.stats.welch import Unpaired
 
@@ -69,14 +70,16 @@ class Trace:
         return f"{count or 'no'} change{'' if count < 2 else 's'} in {runs} runs"
 
 
-def trace_history(records: Iterable[Record], *, workload: str = "*", variant: str = "*") -> list[Trace]:
+def trace_history(
+    records: Iterable[Record], *, workload: str = "*", variant: str = "*", limits: Limits | None = None
+) -> list[Trace]:
     """A trace per cell whose workload and variant match these globs; of a row's versions in one run, the newest."""
     chosen = (
         record
         for record in records
         if fnmatchcase(record.workload.id, workload) and fnmatchcase(record.variant.id, variant)
     )
-    return [_trace(series, points) for series, points in gather_series(chosen)]
+    return [_trace(series, points) for series, points in gather_series(chosen, limits=limits)]
 
 
 def _trace(series: Series, points: Sequence[Point]) -> Trace:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from orchestrator.analysis.trials import Context, Judged
     from orchestrator.nouns.job import Bandwidth
+    from orchestrator.nouns.limits import Limits
     from orchestrator.nouns.record import Record
     from orchestrator.nouns.workload import Network
 
@@ -77,11 +78,14 @@ class Peak:
     """Why something is None, and what to know of what is not."""
 
 
-def find_peaks(records: Iterable[Record], networks: Mapping[str, Network]) -> list[Peak]:
+def find_peaks(
+    records: Iterable[Record], networks: Mapping[str, Network], *, limits: Limits | None = None
+) -> list[Peak]:
     """A peak for every image, host and number of threads that ran matrix products; what is not valid does not count."""
     groups: dict[Seat, list[Judged]] = {}
     products = {name for name, network in networks.items() if only_products(network)}
-    for trial in judge_trials(record for record in records if record.workload.network in products):
+    chosen = [record for record in records if record.workload.network in products]
+    for trial in judge_trials(chosen, limits=limits):
         groups.setdefault(read_seat(trial.record), []).append(trial)
     made = [_make_peak(seat, trials, networks) for seat, trials in groups.items()]
     return sorted(made, key=lambda each: (each.seat.bench, -(each.sgemm.mean if each.sgemm else 0), each.seat.variant))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from orchestrator.analysis.trials import Context
     from orchestrator.catalog.cost import Cost
     from orchestrator.host.theory import Theory
+    from orchestrator.nouns.limits import Limits
     from orchestrator.nouns.record import Record
     from orchestrator.nouns.workload import Network
 
@@ -44,6 +45,8 @@ class Place:
     """The interval of the mean time, turned round."""
     sgemm_share: float | None = None
     """Of the SGEMM peak of the same image."""
+    sgemm_processes: int = 0
+    """On which that peak rests."""
     best_share: float | None = None
     """Of the SGEMM peak of the fastest image on this host with as many threads."""
     theory_share: float | None = None
@@ -64,11 +67,15 @@ NOWHERE = Place(reasons=("no peaks were asked for",))
 
 
 def place_summaries(
-    summaries: Sequence[Summary], records: Iterable[Record], networks: Mapping[str, Network]
+    summaries: Sequence[Summary],
+    records: Iterable[Record],
+    networks: Mapping[str, Network],
+    *,
+    limits: Limits | None = None,
 ) -> list[Place]:
     """A place for each summary, in their order. `records` are those that the summaries were made of."""
     kept = list(records)
-    peaks = {peak.seat: peak for peak in find_peaks(kept, networks)}
+    peaks = {peak.seat: peak for peak in find_peaks(kept, networks, limits=limits)}
     best: dict[Bench, float] = {}
     for peak in peaks.values():
         if peak.sgemm is not None:
@@ -102,6 +109,7 @@ def place_rate(cost: Cost, times: Times, *, peak: Peak | None, best: float | Non
         low=cost.flops / high if high else None,
         high=cost.flops / low if low and low > 0 else None,  # few processes: the interval may reach below 0 s
         sgemm_share=_share(rate, sgemm),
+        sgemm_processes=peak.sgemm.processes if peak and peak.sgemm else 0,
         best_share=_share(rate, best),
         theory_share=_share(rate, theory.flops_per_s),
         ridge=ridge,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from orchestrator.analysis.trials import Judged
+    from orchestrator.nouns.limits import Limits
     from orchestrator.nouns.record import Record
 
 # What makes two machines two: everything else of a host may change in the course of a history, and is then named.
@@ -47,7 +48,7 @@ class Point:
     trials: tuple[Judged, ...]
 
 
-def gather_series(records: Iterable[Record]) -> list[tuple[Series, list[Point]]]:
+def gather_series(records: Iterable[Record], *, limits: Limits | None = None) -> list[tuple[Series, list[Point]]]:
     """The points of each series in the order of their runs; a record that is in two stores counts once."""
     runs: dict[str, dict[tuple[str, int, int], Record]] = {}
     for record in records:
@@ -56,7 +57,7 @@ def gather_series(records: Iterable[Record]) -> list[tuple[Series, list[Point]]]
     for run, own in runs.items():
         # Judged by run: in another run the same key and block are another trial, not another attempt at this one.
         groups: dict[Series, list[Judged]] = {}
-        for trial in judge_trials(own.values()):
+        for trial in judge_trials(own.values(), limits=limits):
             if trial.valid:
                 groups.setdefault(_series(trial), []).append(trial)
         for series, trials in groups.items():

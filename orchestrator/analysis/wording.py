@@ -14,12 +14,21 @@ if TYPE_CHECKING:
     from orchestrator.stats.paired import Ratio
     from orchestrator.stats.welch import Unpaired
 
+LARGE = 1e5
+"""An interval of two blocks may end at 1e61, and no digit of that means anything."""
 SCOPE = "Scope: these image builds on this machine; another build or machine may differ."
 LEGEND = (
     "Words and intervals hold for all comparisons shown together (Holm: one false claim in 20 such tables). "
     "q is for exploring only and no word rests on it (Benjamini-Hochberg: of the rows with q <= 0.05, "
     "one in 20 is expected to be false)."
 )
+
+
+def say_number(count: int, noun: str) -> str:
+    """`1 block`, `2 blocks`, `2 processes`."""
+    if count == 1:
+        return f"{count} {noun}"
+    return f"{count} {noun}es" if noun.endswith("s") else f"{count} {noun}s"
 
 
 def say_verdict(
@@ -32,7 +41,9 @@ def say_verdict(
     """
     if ratio is None or said.word == Word.INVALID:
         return str(said)
-    count = f"{ratio.n} blocks" if ratio.n == blocks else f"{ratio.n} of {blocks} blocks"
+    count = say_number(blocks, "block") if ratio.n == blocks else f"{ratio.n} of {say_number(blocks, 'block')}"
+    if ratio.n < 2:
+        return f"{said}: {ratio.estimate:.2f}x the time ({count}: no interval)"
     if said.word == Word.EQUIVALENT:
         ninety = ratio.at(0.90)
         digits = _digits(ninety.low, ninety.high)
@@ -52,7 +63,7 @@ def say_statement(text: str, *, failed: int, trials: int, seed: int, flags: Iter
     """The sentence with what else it rests on: `...; 0 of 20 trials failed; seed 20260101; flags: steal, poor-core`."""
     # A flag is `steal: 0.3 s of 10 s`; a code may hold a colon itself, but no blank.
     codes = ", ".join(dict.fromkeys(flag.split(": ", 1)[0] for flag in flags))
-    return f"{text}; {failed} of {trials} trials failed; seed {seed}; flags: {codes or 'none'}"
+    return f"{text}; {failed} of {say_number(trials, 'trial')} failed; seed {seed}; flags: {codes or 'none'}"
 
 
 def say_unpaired(
@@ -62,7 +73,7 @@ def say_unpaired(
     *,
     family: int | None = None,
     level: float = 0.95,
-    unit: str = "processes",
+    unit: str = "process",
 ) -> str:
     """`slower: 1.052x the time (95 % CI 1.041-1.063, 10 processes against 10, Welch t, Holm 3)`.
 
@@ -73,9 +84,12 @@ def say_unpaired(
         return said
     now, before = ratio.counts
     number = f"{ratio.estimate:.{_digits(ratio.low, ratio.high)}f}x the time"
+    counts = f"{say_number(now, unit)} against {before}"
+    if min(ratio.counts) < 2:
+        return f"{said}: {number} ({counts}: no interval)"
     interval = f"{100 * level:g} % CI {_range(ratio.low, ratio.high)}"
     holm = "" if family is None else f", Holm {family}"
-    return f"{said}: {number} ({interval}, {now} {unit} against {before}, Welch t{holm})"
+    return f"{said}: {number} ({interval}, {counts}, Welch t{holm})"
 
 
 def say_suspicion(suspicion: Suspicion, said: Verdict, level: float) -> str:
@@ -85,6 +99,8 @@ def say_suspicion(suspicion: Suspicion, said: Verdict, level: float) -> str:
     if suspicion.rest is None:
         return f"suspect: {suspicion}; without them too few blocks are left"
     rest = suspicion.rest.at(level)
+    if rest.n < 2:
+        return f"suspect: {suspicion}; without them {rest.estimate:.2f}x the time (1 block: no interval)"
     centre, low, high = rest.estimate, rest.low, rest.high
     if said.word == Word.FASTER:
         centre, low, high = 1 / centre, _inverse(high), _inverse(low)
@@ -93,7 +109,9 @@ def say_suspicion(suspicion: Suspicion, said: Verdict, level: float) -> str:
 
 def _range(low: float, high: float) -> str:
     digits = _digits(low, high)
-    upper = f"{high:.{digits}f}" if math.isfinite(high) else "infinity"
+    if not math.isfinite(high):
+        return f"{low:.{digits}f}-infinity"
+    upper = f"{high:.{digits}f}" if high < LARGE else f"{high:.0e}"
     return f"{low:.{digits}f}-{upper}"
 
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from orchestrator.nouns.workload import Network, Node
 
 FLOAT_BYTES = 4
-SOFTMAX_FLOPS = 5
-"""Per element: maximum, difference, exponential, sum, quotient; an exponential counts as one."""
 PRODUCTS = frozenset({"MatMul", "Gemm"})
 VIEWS = frozenset({"Constant", "Flatten"})
 """Operators that move nothing: another shape of the same bytes, or a number in the code."""
@@ -33,8 +31,6 @@ class Cost:
 
     macs: int
     """Multiply-accumulates of Conv, Gemm and MatMul, without biases: what published tables count."""
-    elementwise_flops: int
-    """Everything else: biases, batch norms, activations, pools, softmax."""
     weight_bytes: int
     activation_bytes: int
     """Of the whole network: inputs read and outputs written once, as if all between stayed in a cache."""
@@ -65,16 +61,15 @@ class Cost:
 def count_network(network: Network, batch: int = 1) -> Cost:
     """The cost of one step at `batch`; raises SpecError for an operator or an attribute that has no rule here."""
     shapes = infer_shapes(network, batch)
-    macs = other = weights = moved = 0
+    macs = weights = moved = 0
     for node in network.nodes:
         inputs = [shapes[name] for name in node.inputs]
-        made = _count(node, inputs, shapes[node.name])
-        macs, other = macs + made[0], other + made[1]
+        macs += _count_macs(node, inputs, shapes[node.name])
         weights += sum(math.prod(shape) for shape in node.weights.values())
         if node.op not in VIEWS:
             moved += sum(map(math.prod, inputs)) + math.prod(shapes[node.name])
     ends = sum(math.prod(shapes[name]) for name in (*network.inputs, *network.outputs))
-    return Cost(macs, other, FLOAT_BYTES * weights, FLOAT_BYTES * ends, FLOAT_BYTES * moved)
+    return Cost(macs, FLOAT_BYTES * weights, FLOAT_BYTES * ends, FLOAT_BYTES * moved)
 
 
 def only_products(network: Network) -> bool:
@@ -82,33 +77,11 @@ def only_products(network: Network) -> bool:
     return bool(network.nodes) and all(node.op in PRODUCTS for node in network.nodes)
 
 
-def _count(node: Node, inputs: Sequence[Shape], out: Shape) -> tuple[int, int]:
-    """(multiply-accumulates, other operations) of one node."""
+def _count_macs(node: Node, inputs: Sequence[Shape], out: Shape) -> int:
+    """Multiply-accumulates of one node."""
     size = math.prod(out)
     if node.op == "Conv":
-        return size * math.prod(node.weights["W"][1:]), size if "B" in node.weights else 0
+        return size * math.prod(node.weights["W"][1:])
     if node.op == "Gemm":
-        return size * inner_size(node, inputs), size if "C" in node.weights else 0
-    if node.op == "MatMul":
-        return size * inputs[0][-1], 0
-    return 0, _elementwise(node, inputs, size)
-
-
-def _elementwise(node: Node, inputs: Sequence[Shape], size: int) -> int:
-    if node.op == "BatchNormalization":
-        # at inference one product and one sum; over the batch also the sum and the squared differences
-        return (6 if node.attrs.get("training_mode", 0) else 2) * size
-    if node.op == "MaxPool":
-        return size * (_taps(node) - 1)
-    if node.op == "AveragePool":
-        return size * _taps(node)
-    if node.op == "GlobalAveragePool":
-        return math.prod(inputs[0])
-    if node.op == "Softmax":
-        return SOFTMAX_FLOPS * size
-    return 0 if node.op in VIEWS else size
-
-
-def _taps(node: Node) -> int:
-    kernel: list[int] = node.attrs["kernel_shape"]
-    return math.prod(kernel)
+        return size * inner_size(node, inputs)
+    return size * inputs[0][-1] if node.op == "MatMul" else 0

@@ -13,7 +13,12 @@ def results(
     *,
     store: StoreOption = None,
     show: Annotated[
-        str, typer.Option("--show", help="Tables to add: limits, samples, or both.", metavar="PARTS")
+        str,
+        typer.Option(
+            "--show",
+            help="Tables to add: `limits`, `samples` or `limits,samples`; empty for neither.",
+            metavar="PARTS",
+        ),
     ] = "limits",
     form: FormatOption = Format.TABLE,
     output: OutputOption = None,
@@ -39,8 +44,9 @@ def results(
             raise UnknownNameError("part of the results", part, tuple(Part))
     records, problems = read_records(open_store(find_store(store)))
     show_problems(problems)
-    summaries = summarise_records(records, limits=read_config(pip={}).limits)
-    places = place_summaries(summaries, records, read_networks())
+    limits = read_config(pip={}).limits
+    summaries = summarise_records(records, limits=limits)
+    places = place_summaries(summaries, records, read_networks(), limits=limits)
     show_answer(results_table(summaries, form.value, places, parts=[Part(part) for part in parts]), output)
 
 

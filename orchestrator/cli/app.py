@@ -12,6 +12,7 @@ import typer
 from orchestrator import __version__
 from orchestrator.cli import answers, catalogue, check, history, images, measure, peak, published, selftest
 from orchestrator.errors import BenchError, InterruptedRunError, TerminatedRunError
+from orchestrator.report.escape import clean_text
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -70,7 +71,8 @@ def _stop(number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    typer.secho(f"bench: {message}", err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)
+    said = "\n".join(map(clean_text, message.split("\n")))  # it may quote a name out of a damaged record
+    typer.secho(f"bench: {said}", err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)
     sys.exit(code)
 
 

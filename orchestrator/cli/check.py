@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import OutputOption, StoreOption
+from orchestrator.cli.options import OutputOption, SheetFormat, SheetFormatOption, StoreOption
 
-
-class CheckFormat(StrEnum):
-    """`--format` of a check."""
-
-    TEXT = "text"
-    MARKDOWN = "markdown"
-    JSON = "json"
+MOST = 10
+"""Times as long, beyond what it took: whoever allows more has left out a percent sign."""
 
 
 def check(
@@ -32,7 +26,7 @@ def check(
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Cells that are missing, invalid or confounded do not fail.")
     ] = False,
-    form: Annotated[CheckFormat, typer.Option("--format", help="How to write the answer.")] = CheckFormat.TEXT,
+    form: SheetFormatOption = SheetFormat.TABLE,
     output: OutputOption = None,
     junit: Annotated[
         Path | None, typer.Option("--junit", help="Write JUnit XML here as well.", show_default=False)
@@ -44,19 +38,21 @@ def check(
     """
     from orchestrator.analysis.check import LACKING, check_records
     from orchestrator.analysis.matching import Match
-    from orchestrator.cli.shares import read_share
     from orchestrator.errors import RegressionError, UsageError
     from orchestrator.host.site import read_config
     from orchestrator.report.checks import check_table, say_check
     from orchestrator.report.junit import write_junit
     from orchestrator.runner.folders import find_store
+    from orchestrator.runner.shares import read_share
     from orchestrator.screen.answers import show_answer, show_problems
     from orchestrator.screen.plain import write_answer
     from orchestrator.store.opening import open_store
     from orchestrator.store.reading import read_records
 
     current = find_store(store)
-    allowed = read_share("--max-slowdown", max_slowdown)
+    allowed = read_share(
+        "--max-slowdown", max_slowdown, example="3%, 0.5% or 0.03", fits=lambda share: 0 <= share < MOST
+    )
     if current.resolve() == baseline.resolve():
         raise UsageError(f"--baseline and --store are one folder, {current}: name two stores")
     before, problems = read_records(open_store(baseline))

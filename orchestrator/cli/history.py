@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import OutputOption
-
-
-class HistoryFormat(StrEnum):
-    """`--format` of a history."""
-
-    TABLE = "table"
-    MARKDOWN = "markdown"
-    JSON = "json"
+from orchestrator.cli.options import OutputOption, SheetFormat, SheetFormatOption, StoreOption
 
 
 def history(
     stores: Annotated[
-        list[Path] | None, typer.Argument(help="Folders of records. Default: the store.", metavar="[STORE]...")
+        list[Path] | None, typer.Argument(help="Folders of records, beside --store.", metavar="[STORE]...")
     ] = None,
     *,
     workload: Annotated[str, typer.Option("--workload", help="Glob over workloads.", metavar="GLOB")] = "*",
     variant: Annotated[str, typer.Option("--variant", help="Glob over variant identifiers.", metavar="GLOB")] = "*",
-    form: Annotated[HistoryFormat, typer.Option("--format", help="How to write the answer.")] = HistoryFormat.TABLE,
+    store: StoreOption = None,
+    form: SheetFormatOption = SheetFormat.TABLE,
     output: OutputOption = None,
 ) -> None:
     """When a cell became slower or faster, over many runs.
@@ -35,6 +27,7 @@ def history(
     """
     from orchestrator.analysis.history import trace_history
     from orchestrator.errors import UsageError
+    from orchestrator.host.site import read_config
     from orchestrator.report.histories import history_table
     from orchestrator.runner.folders import find_store
     from orchestrator.screen.answers import show_answer, show_problems
@@ -42,11 +35,12 @@ def history(
     from orchestrator.store.reading import read_records
 
     records = []
-    for path in stores or [find_store(None)]:
+    named = [*(stores or []), *([store] if store is not None else [])]
+    for path in named or [find_store(None)]:
         found, problems = read_records(open_store(path))
         show_problems(problems)
         records += found
-    traces = trace_history(records, workload=workload, variant=variant)
+    traces = trace_history(records, workload=workload, variant=variant, limits=read_config(pip={}).limits)
     if records and not traces:
         raise UsageError(
             f"none of {len(records)} records is valid and of a workload {workload!r} on a variant {variant!r}; "

@@ -110,9 +110,9 @@ def matrix(
             ran = run_todo(todo, failed=failed, on_event=running, announce=say)
     departed = find_departed(todo)
     show_short(departed)
+    show_done(todo, departed, ran=ran, failed=failed, as_json=as_json)
     if failed:
         raise BuildError(f"not measured, as these images could not be built: {', '.join(failed)}; the rest was")
-    show_done(todo, departed, ran=ran, as_json=as_json)
 
 
 def doctor(*, as_json: JsonOption = False) -> None:

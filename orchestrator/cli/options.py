@@ -27,6 +27,21 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
+class SheetFormat(StrEnum):
+    """`--format` of what is read, or taken apart by a program, and has no rows of one kind."""
+
+    TABLE = "table"
+    MARKDOWN = "markdown"
+    JSON = "json"
+
+
+class ScreenFormat(StrEnum):
+    """`--format` where there is nothing to compute with."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
 class EngineChoice(StrEnum):
     """`--engine`."""
 
@@ -51,5 +66,7 @@ StoreOption = Annotated[
     ),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to write the answer.")]
+SheetFormatOption = Annotated[SheetFormat, typer.Option("--format", help="How to write the answer.")]
+ScreenFormatOption = Annotated[ScreenFormat, typer.Option("--format", help="How to write the answer.")]
 OutputOption = Annotated[Path | None, typer.Option("-o", "--output", help="Write to a file.", show_default=False)]
 JobsOption = Annotated[int, typer.Option("--jobs", min=0, help="Images built at the same time. 0: as bench.toml says.")]

@@ -77,6 +77,7 @@ def _show_peaks(store: StoreOption, form: Format, output: OutputOption) -> None:
     """Every peak that the store holds, not only those of this selection: shares need the best one."""
     from orchestrator.analysis.peaks import find_peaks
     from orchestrator.catalog.work import read_networks
+    from orchestrator.host.site import read_config
     from orchestrator.report.peaks import peaks_table
     from orchestrator.runner.folders import find_store
     from orchestrator.screen.answers import show_answer, show_problems
@@ -85,4 +86,5 @@ def _show_peaks(store: StoreOption, form: Format, output: OutputOption) -> None:
 
     records, problems = read_records(open_store(find_store(store)))
     show_problems(problems)
-    show_answer(peaks_table(find_peaks(records, read_networks()), form.value), output)
+    peaks = find_peaks(records, read_networks(), limits=read_config(pip={}).limits)
+    show_answer(peaks_table(peaks, form.value), output)

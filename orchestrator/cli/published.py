@@ -65,6 +65,7 @@ def _show(source: str, workload: str, framework: str, *, store: Path | None, for
     from orchestrator.analysis.published import set_beside
     from orchestrator.analysis.trials import judge_trials
     from orchestrator.catalog.work import read_networks
+    from orchestrator.host.site import read_config
     from orchestrator.published.tables import choose, read_published
     from orchestrator.report.published import published_table
     from orchestrator.runner.folders import find_store
@@ -83,12 +84,14 @@ def _show(source: str, workload: str, framework: str, *, store: Path | None, for
     else:
         records, problems = read_records(open_store(path))
     show_problems(problems)
-    answer = set_beside(known, chosen.numbers, judge_trials(records), read_networks())
+    trials = judge_trials(records, limits=read_config(pip={}).limits)
+    answer = set_beside(known, chosen.numbers, trials, read_networks())
     show_answer(published_table(answer, form.value), output)
 
 
 def _recreate(request: Request, store: Path | None, *, jobs: int, form: Format, output: Path | None) -> None:
     from orchestrator.errors import BuildError
+    from orchestrator.host.site import read_config
     from orchestrator.report.as_published import worth_table
     from orchestrator.runner.as_published import find_recreation, weigh_recreation
     from orchestrator.runner.campaign import build_missing, run_todo
@@ -108,6 +111,6 @@ def _recreate(request: Request, store: Path | None, *, jobs: int, form: Format, 
             raise BuildError(f"nothing was measured, as this image could not be built: {', '.join(failed)}")
         with RunScreen(todo.trials) as running:
             run_todo(todo, failed=failed, on_event=running, announce=say)
-    weighed = weigh_recreation(recreation)
+    weighed = weigh_recreation(recreation, limits=read_config(pip={}).limits)
     show_problems(weighed.problems)
     show_answer(worth_table(recreation.variant.id, weighed.worth, recreation.left_out, form.value), output)

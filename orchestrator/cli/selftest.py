@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import EngineChoice, StoreOption
-
-
-class ScreenFormat(StrEnum):
-    """`--format` where there is nothing to compute with."""
-
-    TABLE = "table"
-    JSON = "json"
+from orchestrator.cli.options import EngineChoice, ScreenFormat, ScreenFormatOption
 
 
 def selftest(
@@ -26,16 +19,18 @@ def selftest(
     repeat_aa: Annotated[
         int, typer.Option("--repeat-aa", min=1, max=1000, help="Compare equals this many times, and tally.")
     ] = 1,
-    form: Annotated[ScreenFormat, typer.Option("--format", help="How to write the answer.")] = ScreenFormat.TABLE,
-    store: StoreOption = None,
+    form: ScreenFormatOption = ScreenFormat.TABLE,
+    store: Annotated[
+        Path | None,
+        typer.Option("--store", help="Keep the records here; by default they are thrown away.", show_default=False),
+    ] = None,
 ) -> None:
     """Plant differences and find them.
 
-    One build under two names must not differ; 1.5 and 1.03 times the work must be found as such. Under three minutes.
-    Without --store the records are thrown away.
+    One build under two names must not differ; 1.5 and 1.03 times the work must be found as such. Under three minutes
+    with one comparison of equals; every further one (--repeat-aa) takes about one minute more.
     """
     import tempfile
-    from pathlib import Path
 
     from orchestrator.errors import SelftestError
     from orchestrator.host.site import read_config
@@ -44,7 +39,8 @@ def selftest(
     from orchestrator.screen.running import RunScreen
     from orchestrator.screen.selftest import say_failure, show_selftest
 
-    site = read_config().site
+    config = read_config()
+    site = config.site
     chosen = choose_for_selftest(engine.value, site)
     say(chosen.message or f"engine: {chosen.answer}")
     with tempfile.TemporaryDirectory(prefix="bench-selftest-") as folder, RunScreen(()) as running:
@@ -56,6 +52,7 @@ def selftest(
             repeats=repeat_aa,
             announce=say,
             on_event=running,
+            limits=config.limits,
         )
     show_selftest(found, as_json=form is ScreenFormat.JSON)
     if not found.ok:

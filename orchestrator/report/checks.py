@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.analysis.check import count_words
 from orchestrator.report import formats
-from orchestrator.report.drawing import draw_rows
 from orchestrator.report.escape import markdown_text
+from orchestrator.report.sheets import Sheet, draw_sheets
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -26,7 +26,8 @@ def check_table(check: Check, form: str = "text") -> RenderableType | str:
     if form == "markdown":
         words = "\n\n".join(markdown_text(line) for line in _below(check))
         return f"{formats.write_markdown(HEADINGS, lines)}\n{words}\n"
-    return draw_rows(f"Against the baseline, {_allowed(check)}", HEADINGS, lines, _below(check))
+    title = f"Against the baseline, {_allowed(check)}"
+    return draw_sheets([Sheet(title, HEADINGS, tuple(lines), right=("thr",), names=3)], _below(check))
 
 
 def say_check(check: Check) -> str:

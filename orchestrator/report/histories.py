@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from orchestrator.analysis.history import METHOD, mean_s
 from orchestrator.analysis.wording import say_unpaired
 from orchestrator.report import formats
-from orchestrator.report.drawing import draw_rows
 from orchestrator.report.durations import show_duration
 from orchestrator.report.escape import markdown_text
+from orchestrator.report.sheets import Sheet, draw_sheets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,8 @@ def history_table(traces: Sequence[Trace], form: str = "table") -> RenderableTyp
     lines = [line for trace in traces for line in _lines(trace)]
     if form == "markdown":
         return f"{formats.write_markdown(HEADINGS, lines)}\n{markdown_text(METHOD)}\n"
-    return draw_rows("History, a line per level", HEADINGS, lines, [METHOD])
+    sheet = Sheet("History, a line per level", HEADINGS, tuple(map(tuple, lines)), right=("thr", "runs"), names=3)
+    return draw_sheets([sheet], [METHOD])
 
 
 def _lines(trace: Trace) -> list[list[str]]:
@@ -58,7 +59,7 @@ def _lines(trace: Trace) -> list[list[str]]:
 
 def _say(change: Change) -> str:
     word = "slower" if change.ratio.estimate > 1 else "faster"
-    return say_unpaired(word, "", change.ratio, unit="runs")
+    return say_unpaired(word, "", change.ratio, unit="run")
 
 
 def _document(trace: Trace) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from orchestrator.analysis.wording import say_number
 from orchestrator.report import formats
 from orchestrator.report.rates import show_giga, show_range, show_share
 from orchestrator.report.sheets import Sheet, draw_sheets, write_sheets
@@ -41,8 +42,8 @@ PEAK_COLUMNS = {
     "image": "string",
 }
 HEADINGS = (
-    *("build", "SGEMM GFLOP/s", "95 % CI", "of the best", "of theory"),
-    *("copy GB/s", "95 % CI", "ridge FLOP/byte", "computed in"),
+    *("build", "SGEMM GFLOP/s", "SGEMM 95 % CI", "of the best", "of theory"),
+    *("copy GB/s", "copy 95 % CI", "ridge FLOP/byte", "computed in"),
 )
 LEGEND = (
     "SGEMM: the best sample of each process, over the processes. Copy: STREAM's Copy in the same process, bytes read "
@@ -123,10 +124,11 @@ def _make_sheet(peaks: Sequence[Peak], best: float | None) -> Sheet:
     about = [text if len(builds) == len(peaks) else f"{text} ({', '.join(builds)})" for text, builds in reasons.items()]
     where = f"{_host_cpu(peaks[0]) or 'unnamed CPU'}, engine {peaks[0].seat.engine}"
     return Sheet(
-        title=f"{where}, {'1 thread' if threads == 1 else f'{threads} threads'}",
+        title=f"{where}, {say_number(threads, 'thread')}",
         headings=HEADINGS,
         lines=tuple(_line(peak, best) for peak in peaks),
         below=(*theories, *about),
+        right=HEADINGS[1:-1],
     )
 
 

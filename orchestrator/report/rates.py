@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from orchestrator.analysis.wording import say_number
+
 if TYPE_CHECKING:
     from orchestrator.analysis.roofline import Place
 
+DOUBTFUL = 1.1
+"""Nothing computes a tenth faster than the SGEMM of its own image does: a larger share is of a peak too low."""
 # Column -> pandas' dtype. A share is 1 for all of it; intensities are FLOP per byte.
 PLACE_COLUMNS = {
     "gmac": "Float64",
@@ -52,8 +56,21 @@ def show_place(place: Place) -> str:
     """`71.3 (58 %)`: GFLOP/s, and in brackets the share of the SGEMM peak of the same image, where one was measured."""
     if place.rate is None:
         return "-"
-    share = f" ({show_share(place.sgemm_share)})" if place.sgemm_share is not None else ""
+    share = f" ({show_own_share(place, place.sgemm_share)})" if place.sgemm_share is not None else ""
     return f"{show_giga(place.rate)}{share}"
+
+
+def show_own_share(place: Place, share: float | None) -> str:
+    """A share of something that rests on the SGEMM of the same image; `-` where that cannot be true."""
+    return "-" if doubt_share(place) else show_share(share)
+
+
+def doubt_share(place: Place) -> str:
+    """Why a share of the SGEMM peak of the same image is not shown; empty where it is."""
+    if place.sgemm_share is None or place.sgemm_share <= DOUBTFUL:
+        return ""
+    basis = say_number(place.sgemm_processes, "process")
+    return f"faster than this image's own SGEMM, which rests on {basis}: bench peak measures it"
 
 
 def show_giga(per_s: float | None, *, half_width: float | None = None) -> str:

@@ -6,7 +6,8 @@ import math
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from orchestrator.report.rates import show_giga, show_range, show_share
+from orchestrator.analysis.wording import say_number
+from orchestrator.report.rates import doubt_share, show_giga, show_own_share, show_range, show_share
 from orchestrator.report.sheets import Sheet
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ HEADINGS = (
     *("build", "GFLOP/s", "95 % CI", "of its SGEMM", "of the best SGEMM", "of theory"),
     *("FLOP/byte", "bound by", "of the roof"),
 )
+NUMBERS = tuple(heading for heading in HEADINGS if heading not in {"build", "bound by"})
 LEGEND = (
     "FLOP: two per multiply-accumulate of the direct algorithm; Winograd's does fewer and may pass 100 %. Theory: FMA "
     "units x clock; a nominal clock can be passed. FLOP/byte: with weights, inputs and outputs moved once, and in "
@@ -39,12 +41,14 @@ def make_roofs(placed: Sequence[Placed]) -> list[Sheet]:
 
 def _make_sheet(workload: str, threads: int, group: Sequence[Placed]) -> Sheet:
     ordered = sorted(group, key=lambda pair: (-(pair[1].rate or 0.0), pair[0].variant))
-    reasons = {reason: None for _, place in ordered for reason in place.reasons}
+    reasons = {reason: None for _, place in ordered for reason in (*place.reasons, doubt_share(place)) if reason}
     return Sheet(
-        title=f"{workload}, {'1 thread' if threads == 1 else f'{threads} threads'}: share of what the machine can do",
+        title=f"{workload}, {say_number(threads, 'thread')}: share of what the machine can do",
         headings=HEADINGS,
         lines=tuple(_line(summary, place) for summary, place in ordered),
         below=tuple(reasons),
+        right=NUMBERS,
+        constant=("FLOP/byte",),
     )
 
 
@@ -56,12 +60,12 @@ def _line(summary: Summary, place: Place) -> tuple[str, ...]:
         f"{summary.variant}{mode}",
         show_giga(place.rate, half_width=half),
         show_range(place.low, place.high),
-        show_share(place.sgemm_share),
+        show_own_share(place, place.sgemm_share),
         show_share(place.best_share),
         show_share(place.theory_share),
         f"{_figures(cost.intensity)} ({_figures(cost.unfused_intensity)})" if cost else "-",
         _bound(place),
-        show_share(place.attainable_share),
+        show_own_share(place, place.attainable_share),
     )
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
+from itertools import groupby
 from typing import TYPE_CHECKING
 
+from orchestrator.analysis.wording import say_number
 from orchestrator.report.durations import show_duration
+from orchestrator.report.sheets import Sheet
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orchestrator.analysis.summary import Summary
     from orchestrator.stats.replication import Replication
     from orchestrator.stats.samples import Quantile
@@ -22,6 +27,20 @@ LEGEND = (
     "and the last differ, no steady state. The advice is by cost: samples per process now and at best, and the share "
     "of the time that the same precision would then take."
 )
+
+
+def make_samples(summaries: Sequence[Summary]) -> list[Sheet]:
+    """A sheet per workload and thread count, fastest first; cells without a valid trial have no line."""
+    sheets = []
+    for (workload, threads, scenario), group in groupby(
+        summaries, key=lambda each: (each.workload, each.threads, each.scenario)
+    ):
+        fastest = sorted(group, key=lambda each: (each.mean_s or math.inf, each.variant))
+        lines = tuple(cells for cells in map(sample_cells, fastest) if cells)
+        headings = THROUGHPUT_HEADINGS if scenario == "throughput" else LATENCY_HEADINGS
+        title = f"{workload}, {say_number(threads, 'thread')}: {scenario}"
+        sheets += [Sheet(title, headings, lines, right=headings[1:-2])] if lines else []
+    return sheets
 
 
 def sample_cells(summary: Summary) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.report.escape import clean_text, markdown_text
 from orchestrator.report.formats import write_markdown
+from orchestrator.report.grid import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,26 +23,28 @@ class Sheet:
     headings: tuple[str, ...]
     lines: tuple[tuple[str, ...], ...]
     below: tuple[str, ...] = ()
+    right: tuple[str, ...] = ()
+    """Headings of columns of numbers; this and the next two are for a terminal, as report/grid.py has them."""
+    constant: tuple[str, ...] = ()
+    names: int = 1
 
 
 def draw_sheets(sheets: Sequence[Sheet], below: Sequence[str]) -> RenderableType:
-    """For rich to draw; the first column is never folded."""
-    from rich import box
+    """For rich to draw; no number or name is cut or folded."""
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
     parts: list[RenderableType] = []
     for sheet in sheets:
-        table = Table(
-            title=Text(clean_text(sheet.title)), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
+        grid = Grid(
+            sheet.title,
+            sheet.headings,
+            sheet.lines,
+            right=sheet.right,
+            constant=sheet.constant,
+            names=sheet.names,
         )
-        for index, heading in enumerate(sheet.headings):
-            table.add_column(heading, no_wrap=index == 0, overflow="fold")
-        for line in sheet.lines:
-            # Text, not str: square brackets are shown, not taken for markup.
-            table.add_row(*(Text("\n".join(map(clean_text, cell.split("\n")))) for cell in line))
-        parts += [table, *(Text(clean_text(words)) for words in sheet.below), Text("")]
+        parts += [grid, *(Text(clean_text(words)) for words in sheet.below), *([Text()] if sheet.below else [])]
     return Group(*parts, *(Text(clean_text(words)) for words in below))
 
 

@@ -6,10 +6,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from orchestrator.analysis.roofline import NOWHERE
-from orchestrator.report import formats
-from orchestrator.report.drawing import draw_comparisons, draw_results, draw_samples
+from orchestrator.report import formats, samples
+from orchestrator.report.drawing import draw_comparisons, draw_results, say_nothing
 from orchestrator.report.durations import show_chance, show_duration, show_interval
-from orchestrator.report.rates import show_place
+from orchestrator.report.rates import doubt_share, show_place
 from orchestrator.report.roofs import LEGEND, make_roofs
 from orchestrator.report.rows import COMPARISON_COLUMNS, RESULT_COLUMNS, comparison_row, difference_lines, result_row
 from orchestrator.report.sheets import draw_sheets, write_sheets
@@ -31,7 +31,7 @@ COMPARISON_HEADINGS = ("workload", "thr", "build", "against", "verdict", "q", "w
 
 
 class Part(StrEnum):
-    """A table that may follow the results, for people; the other formats hold everything anyway."""
+    """A table that may follow the results on a terminal and in Markdown; the formats of data hold everything anyway."""
 
     LIMITS = "limits"
     """Shares of the peaks and the place under the roofline."""
@@ -60,15 +60,14 @@ def results_table(
         return formats.write_parquet(rows, RESULT_COLUMNS)
     lines = [_result_line(summary, place) for summary, place in placed]
     roofs = make_roofs(placed) if Part.LIMITS in parts else []
-    below = [LEGEND] if roofs else []
+    behind = samples.make_samples(summaries) if Part.SAMPLES in parts else []
+    added = [(roofs, [LEGEND]), (behind, [samples.LEGEND])]
     if form == "markdown":
-        return "\n".join(
-            [formats.write_markdown(RESULT_HEADINGS, lines), *([write_sheets(roofs, below)] if roofs else [])]
-        )
+        written = [write_sheets(sheets, legend) for sheets, legend in added if sheets]
+        return "\n".join([formats.write_markdown(RESULT_HEADINGS, lines), *written])
     from rich.console import Group
 
-    samples = [draw_samples(summaries)] if Part.SAMPLES in parts else []
-    return Group(draw_results(placed), draw_sheets(roofs, below), *samples)
+    return Group(draw_results(placed), *(draw_sheets(sheets, legend) for sheets, legend in added if sheets))
 
 
 def comparisons_table(comparisons: Comparisons, form: str = "table") -> RenderableType | str | bytes:
@@ -86,7 +85,8 @@ def comparisons_table(comparisons: Comparisons, form: str = "table") -> Renderab
         about["legend"] = comparisons.legend
         return formats.write_json({"comparisons": rows, **about})
     lines = [_comparison_line(item) for item in comparisons.items]
-    below = [f"Reference: {comparisons.rule}.", *(f"Not compared: {each}." for each in comparisons.left_out)]
+    nothing = [] if comparisons.items else [f"{say_nothing(comparisons)}."]
+    below = [*nothing, f"Reference: {comparisons.rule}.", *(f"Not compared: {each}." for each in comparisons.left_out)]
     below += [*([comparisons.legend] if comparisons.items else []), comparisons.scope]
     if form == "markdown":
         from orchestrator.report.escape import markdown_text
@@ -100,6 +100,7 @@ def _result_line(summary: Summary, place: Place) -> list[str]:
     half = (summary.high_s - summary.low_s) / 2 if summary.high_s is not None and summary.low_s is not None else None
     seen = " ".join(part for part in (summary.facts.get("BLAS"), summary.facts.get("BLAS core")) if part)
     remarks = [*summary.reasons, *summary.flags, *summary.remarks]
+    remarks += [doubt] if (doubt := doubt_share(place)) else []
     if summary.mode != "default":
         remarks.insert(0, f"mode {summary.mode}")
     return [

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from orchestrator.analysis.as_published import Worth
     from orchestrator.catalog.rows import Catalogue
     from orchestrator.engines.choose import Chosen
+    from orchestrator.nouns.limits import Limits
     from orchestrator.nouns.plan import Plan
     from orchestrator.nouns.variant import Variant
     from orchestrator.published.cells import Recreated
@@ -79,7 +80,8 @@ def find_recreation(request: Request, store: Path | None, *, announce: Callable[
     variant = choose_variant(read_variants(), request.variant)
     networks = read_networks()
     recreated, left_out = list_recreated(read_published(), networks, variant, workload=request.workload)
-    site = read_config().site
+    config = read_config()
+    site = config.site
     chosen = choose_engine(request.engine, site)
     if chosen.message:
         announce(chosen.message)
@@ -92,12 +94,12 @@ def find_recreation(request: Request, store: Path | None, *, announce: Callable[
     )
     opened = open_store(find_store(store), create=True)
     held = hold_store(opened)
-    outlook = look_ahead(plan, cell_keys(setup), opened)
+    outlook = look_ahead(plan, cell_keys(setup), opened, limits=config.limits)
     todo = Todo(setup=setup, chosen=chosen, site=site, store=opened, outlook=outlook, held=held)
     return Recreation(todo, variant, tuple(recreated), left_out)
 
 
-def weigh_recreation(recreation: Recreation) -> Weighed:
+def weigh_recreation(recreation: Recreation, *, limits: Limits | None = None) -> Weighed:
     """What the store says of every mistake by now; trials of older code or of another method do not enter."""
     todo = recreation.todo
     expected = read_outputs(todo.setup)
@@ -106,7 +108,7 @@ def weigh_recreation(recreation: Recreation) -> Weighed:
     own = [record for record in records if record.key in keys]
     return Weighed(
         weigh(
-            judge_trials(own, expected),
+            judge_trials(own, expected, limits),
             recreation.recreated,
             variant=recreation.variant.id,
             networks=todo.setup.networks,

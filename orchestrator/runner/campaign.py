@@ -70,7 +70,8 @@ def find_todo(request: Request, store: Path | None, *, announce: Callable[[str],
 
     Raises NoEngineError where nothing of the plan can run on what answers.
     """
-    site = read_config().site
+    config = read_config()
+    site = config.site
     chosen = choose_engine(request.engine, site)
     if chosen.message:
         announce(chosen.message)
@@ -84,7 +85,7 @@ def find_todo(request: Request, store: Path | None, *, announce: Callable[[str],
     setup = make_setup(plan, engine=chosen.engine.name, images=images, networks=read_networks())
     opened = open_store(find_store(store), create=True)
     held = hold_store(opened)
-    outlook = look_ahead(plan, cell_keys(setup), opened)
+    outlook = look_ahead(plan, cell_keys(setup), opened, limits=config.limits)
     return Todo(setup=setup, chosen=chosen, site=site, store=opened, outlook=outlook, held=held)
 
 

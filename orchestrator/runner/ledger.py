@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from orchestrator.analysis.trials import Context
+    from orchestrator.nouns.limits import Limits
     from orchestrator.nouns.plan import Cell
     from orchestrator.nouns.record import Record
     from orchestrator.planner.precision import Group
@@ -53,7 +54,10 @@ class Ledger:
     So a run that was interrupted decides as one that was not.
     """
 
-    def __init__(self, keys: Mapping[Cell, str], records: Iterable[Record] = ()) -> None:
+    def __init__(
+        self, keys: Mapping[Cell, str], records: Iterable[Record] = (), *, limits: Limits | None = None
+    ) -> None:
+        self._limits = limits
         self._cells = {key: cell for cell, key in keys.items()}
         self._sides: dict[Cell, _Side] = {cell: {} for cell in keys}
         for record in records:
@@ -64,7 +68,7 @@ class Ledger:
         cell = self._cells.get(record.key)
         if cell is None:
             return
-        trial = judge_trials([record])[0]
+        trial = judge_trials([record], limits=self._limits)[0]
         samples = record.reported.samples_s if record.reported is not None and trial.valid else ()
         entry = _Entry(
             record.status not in RETRIED,

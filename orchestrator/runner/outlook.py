@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.catalog.work import read_networks
+from orchestrator.host.site import read_config
 from orchestrator.planner.estimate import estimate
 from orchestrator.render.image import render_image
 from orchestrator.runner.folders import find_store
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from orchestrator.nouns.limits import Limits
     from orchestrator.nouns.plan import Cell, Plan, Trial
     from orchestrator.nouns.record import Record
     from orchestrator.planner.estimate import Estimate
@@ -54,15 +56,15 @@ class Outlook(NamedTuple):
         return estimate(self.least, self.most, self.seconds, shortest_s=shortest_s)
 
 
-def look_ahead(plan: Plan, keys: Mapping[Cell, str], store: Store | None) -> Outlook:
-    """What is left. `store` is None where there is none yet."""
+def look_ahead(plan: Plan, keys: Mapping[Cell, str], store: Store | None, *, limits: Limits | None = None) -> Outlook:
+    """What is left. `store` is None where there is none yet; `limits` say which trials a precision may rest on."""
     cells = {key: cell for cell, key in keys.items()}
     found = done_trials(store) if store else set()
     stored = frozenset((cells[key], block) for key, block in found if key in cells)
     records: list[Record] = []
     if store and plan.method.precision is not None:
         records, _ = read_entries(entry for entry in list_entries(store) if entry.key in cells)
-    ledger = Ledger(keys, records)
+    ledger = Ledger(keys, records, limits=limits)
     trials: list[Trial] = []
     least: dict[Cell, int] = {}
     most: dict[Cell, int] = {}
@@ -92,4 +94,4 @@ def look_ahead_dry(plan: Plan, engine: str, store: Path | None) -> Outlook | Non
     images = {variant.id: render_image(variant) for variant in plan.variants}
     name = "docker" if engine == "auto" else engine
     setup = make_setup(plan, engine=name, images=images, networks=read_networks())
-    return look_ahead(plan, cell_keys(setup), open_store(path))
+    return look_ahead(plan, cell_keys(setup), open_store(path), limits=read_config(pip={}).limits)

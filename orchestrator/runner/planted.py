@@ -47,7 +47,9 @@ class Check(NamedTuple):
 CHECKS = (
     Check("A/A", NODES, 10),
     Check("A/B 1.5x", NODES * 3 // 2, 10, slack=0.1),
-    Check("A/B 1.03x", NODES + 3, 20),
+    # An interval of 95 % misses the true ratio once in 20 self-tests on the quietest machine, and no step is products
+    # alone: what lies half a percent beside 1.03 was found all the same, and is still far from 1.
+    Check("A/B 1.03x", NODES + 3, 20, slack=0.005),
 )
 
 

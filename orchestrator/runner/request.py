@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from orchestrator.host.fingerprint import read_cpu_flags
 from orchestrator.host.site import read_config
 from orchestrator.nouns.workload import Method
 from orchestrator.planner.cells import make_plan
+from orchestrator.runner.shares import read_share
 from orchestrator.stats.stopping import PILOT
 
 if TYPE_CHECKING:
@@ -86,20 +86,16 @@ def read_threads(text: str) -> tuple[int, ...]:
     counts = tuple(dict.fromkeys(int(part) for part in parts))
     here = len(os.sched_getaffinity(0))
     if max(counts) > here:
-        raise UsageError(f"--threads {text}: {max(counts)} threads were asked for, and there are {here} CPUs here")
+        raise UsageError(
+            f"--threads {text}: {max(counts)} threads were asked for, and there are {here} CPUs here; "
+            f"give at most {here}"
+        )
     return counts
 
 
 def read_precision(text: str) -> float:
     """`1%`, `0.5 %` and `0.01` as a share. Raises UsageError for what is no number, and for what is not below 1."""
-    number, percent, rest = text.strip().partition("%")
-    try:
-        share = float(number) / (100 if percent else 1)
-    except ValueError:
-        share = math.nan
-    if rest.strip() or not 0 < share < 1:
-        raise UsageError(f"--precision {text!r}: expected a share between 0 and 1, as in 1%, 0.5% or 0.01")
-    return share
+    return read_share("--precision", text, example="1%, 0.5% or 0.01", fits=lambda share: 0 < share < 1)
 
 
 def _read_work(request: Request) -> tuple[tuple[Workload, ...], Method]:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from orchestrator.analysis.compare import compare
+from orchestrator.analysis.compare import Thresholds, compare
 from orchestrator.analysis.wording import SCOPE
 from orchestrator.engines.choose import Chosen, choose_engine
 from orchestrator.engines.docker import DockerEngine, reap
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.analysis.compare import Comparison
+    from orchestrator.nouns.limits import Limits
     from orchestrator.nouns.record import Record
     from orchestrator.nouns.site import Site
     from orchestrator.nouns.variant import Variant
@@ -90,6 +92,7 @@ def run_selftest(
     announce: Callable[[str], None],
     on_event: Callable[[Event], None] = lambda _: None,
     checks: Sequence[Check] = CHECKS,
+    limits: Limits | None = None,
 ) -> Selftest:
     """Run the checks, the A/A `repeats` times, and judge them as every comparison is judged.
 
@@ -102,7 +105,8 @@ def run_selftest(
     planned = plan_checks(subject.variant, twin, checks, seed)
     opened = open_store(store, create=True)
     records = _measure(planned, subject, chosen=chosen, store=opened, announce=announce, on_event=on_event)
-    answers = tuple(each for check in checks for each in _judge(check, records, subject.variant, twin, repeats))
+    judge = partial(_judge, pair=(subject.variant, twin), repeats=repeats, thresholds=Thresholds(limits=limits))
+    answers = tuple(each for check in checks for each in judge(check, records))
     return Selftest(
         variant=subject.variant.id,
         engine=chosen.answer,
@@ -155,8 +159,16 @@ def _measure(
     return records
 
 
-def _judge(check: Check, records: Iterable[Record], variant: Variant, twin: Variant, repeats: int) -> list[Answer]:
+def _judge(
+    check: Check,
+    records: Iterable[Record],
+    *,
+    pair: tuple[Variant, Variant],
+    repeats: int,
+    thresholds: Thresholds,
+) -> list[Answer]:
     """One answer, or one per repetition of the A/A: each over blocks of its own."""
+    variant, twin = pair
     size = check.blocks // repeats if check.nodes == NODES else check.blocks
     reference, candidate = chain_workload(NODES), chain_workload(check.nodes)
     mine: list[list[Record]] = [[] for _ in range(check.blocks // size)]
@@ -169,7 +181,7 @@ def _judge(check: Check, records: Iterable[Record], variant: Variant, twin: Vari
             # What is compared differs in its work on purpose: it stands under the name of the other's workload, so
             # that it takes the way of every other comparison.
             mine[record.block // size].append(record.model_copy(update={"workload": reference}))
-    found = [compare(each, variant.id, twin.id).items[0] for each in mine]
+    found = [compare(each, variant.id, twin.id, thresholds=thresholds).items[0] for each in mine]
     return [Answer(check, comparison, _is_right(check, comparison)) for comparison in found]
 
 

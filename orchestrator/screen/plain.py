@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import re
 import sys
 from typing import TYPE_CHECKING, Any
+
+from orchestrator.report.escape import clean_text
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import Console, RenderableType
 
-# Control characters, and the ANSI and OSC sequences that they begin: nothing that a container or a file says
-# may steer the user's terminal.
-CONTROL = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-
 
 def clean(text: str) -> str:
-    """`text` without anything that would steer a terminal."""
-    return CONTROL.sub("", text)
+    """`text` without anything that would steer a terminal; its lines stay lines."""
+    return "\n".join(clean_text(line) for line in text.split("\n"))
 
 
 def console(*, error: bool = False) -> Console:
@@ -50,7 +46,9 @@ def write_text(text: str) -> None:
 
 def write_json(document: Any) -> None:
     """One JSON document on stdout."""
-    write_text(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+    from orchestrator.report import formats  # what reports are made of takes its time to import
+
+    write_text(formats.write_json(document))
 
 
 def write_answer(answer: str | bytes, output: Path | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.analysis.wording import say_number
 from orchestrator.nouns.plan import Why
 from orchestrator.planner.blocks import block_trials, trial_count
 from orchestrator.planner.estimate import estimate
@@ -14,7 +15,7 @@ from orchestrator.screen.plain import say, show, write_json
 from orchestrator.screen.remaining import say_count, say_departure, say_estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from orchestrator.nouns.plan import Departure, Plan
     from orchestrator.planner.estimate import Estimate
@@ -30,14 +31,10 @@ def show_plan(plan: Plan, outlook: Outlook | None, *, as_json: bool) -> None:
     if as_json:
         write_json(_plan_document(plan, outlook))
         return
-    from rich.table import Table
+    from orchestrator.report.grid import Grid
 
-    table = Table(title="The first block", title_justify="left")
-    for column in ("#", "cell"):
-        table.add_column(column, no_wrap=True)
-    for trial in block_trials(plan, 0):
-        table.add_row(str(trial.position), trial.cell.id)
-    show(table)
+    lines = [(str(trial.position), trial.cell.id) for trial in block_trials(plan, 0)]
+    show(Grid("The first block", ("#", "cell"), lines, right=("#",)))
     show_skipped(plan.skipped)
     method = plan.method
     say(
@@ -45,7 +42,7 @@ def show_plan(plan: Plan, outlook: Outlook | None, *, as_json: bool) -> None:
         f"at least {method.min_count} samples and {method.min_time_s:g} s of samples in each"
     )
     if outlook is not None and outlook.done:
-        say(f"{outlook.done} trials are in the store already")
+        say(f"{say_number(outlook.done, 'trial')} already in the store")
     if outlook is not None and not outlook.trials:
         say("nothing is left to run")
     else:
@@ -56,11 +53,13 @@ def say_blocks(plan: Plan) -> str:
     """`26 cells x 10 blocks = 260 trials`, or what a precision makes of that."""
     method, cells = plan.method, len(plan.cells)
     if method.precision is None:
-        return f"{cells} cells x {method.blocks} blocks = {trial_count(plan)} trials"
+        blocks = say_number(method.blocks, "block")
+        return f"{say_number(cells, 'cell')} x {blocks} = {say_number(trial_count(plan), 'trial')}"
+    least = certain_blocks(plan)
     return (
-        f"{cells} cells, {certain_blocks(plan)} blocks, then as many as it takes until the interval of each is within "
-        f"{100 * method.precision:g} % of its ratio, at most {method.blocks} in all: "
-        f"{cells * certain_blocks(plan)} to {trial_count(plan)} trials"
+        f"{say_number(cells, 'cell')}, {say_number(least, 'block')}, then as many as it takes until the interval of "
+        f"each is within {100 * method.precision:g} % of its ratio, at most {method.blocks} in all: "
+        f"{cells * least} to {say_number(trial_count(plan), 'trial')}"
     )
 
 
@@ -83,14 +82,17 @@ def show_short(departed: Sequence[Departure]) -> None:
             say(say_departure(each))
 
 
-def show_done(todo: Todo, departed: Sequence[Departure], *, ran: int, as_json: bool) -> None:
-    """What to type next; as JSON also how far every cell has come."""
+def show_done(todo: Todo, departed: Sequence[Departure], *, ran: int, failed: Mapping[str, str], as_json: bool) -> None:
+    """What to type next; as JSON also how far every cell has come. `failed`: image name -> why it is not there."""
     if as_json:
         document: dict[str, Any] = {"store": str(todo.store.root), "ran": ran, "already_there": todo.done}
+        document["failed"] = dict(failed)
         if todo.setup.plan.method.precision is not None:
             document["precision"] = [_departure_document(each) for each in departed]
         write_json(document)
         return
+    if failed:
+        return  # what could not be built is the last word
     say(f"done. bench results --store {todo.store.root}; bench compare --by blas --store {todo.store.root}")
 
 

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from orchestrator.nouns.plan import Cell, Departure
     from orchestrator.planner.estimate import Estimate
 
+HOUR_S = 3600
+
 
 def say_estimate(guess: Estimate) -> str:
-    """`about 12:30`, `no less than 12:30, at most 2:03:00`, or what is not known yet."""
+    """`about 12 min 30 s`, `no less than 50 s, at most 2 h 3 min`, or what is not known yet."""
     if guess.most_s is None:
         cells = f"{guess.unknown} cell{'s have' if guess.unknown > 1 else ' has'} not run here yet"
         return f"no less than {clock(guess.least_s)}; more is not known before the first block, as {cells}"
@@ -41,7 +43,12 @@ def say_departure(departure: Departure) -> str:
 
 
 def clock(seconds: float) -> str:
-    """`2:03:00`, `12:30`, `0:04`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    """`2 h 3 min`, `12 min 30 s`, `4 s`: from an hour on, nobody waits for the seconds."""
+    rest = round(seconds)
+    if rest >= HOUR_S:
+        hours, minutes = divmod(round(rest / 60), 60)
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    minutes, rest = divmod(rest, 60)
+    if not minutes:
+        return f"{rest} s"
+    return f"{minutes} min {rest} s" if rest else f"{minutes} min"

@@ -20,16 +20,14 @@ def show_selftest(found: Selftest, *, as_json: bool) -> None:
     if as_json:
         write_json(_document(found))
         return
-    from rich.table import Table
-    from rich.text import Text
+    from orchestrator.report.grid import Grid
 
-    table = Table(title=f"Self-test of {found.engine} with {found.variant}", title_justify="left")
-    for column in ("check", "expected", "found", "verdict", ""):
-        table.add_column(column, overflow="fold", no_wrap=column == "check")
-    for each in found.answers:
-        mark = Text("ok", style="green") if each.ok else Text("FAILED", style="red")
-        table.add_row(each.check.name, _expected(each), _interval(each), Text(each.comparison.text), mark)
-    show(table)
+    headings = ("check", "answer", "expected", "found", "verdict")
+    lines = [
+        (each.check.name, "ok" if each.ok else "FAILED", _expected(each), _interval(each), each.comparison.text)
+        for each in found.answers
+    ]
+    show(Grid(f"Self-test of {found.engine} with {found.variant}", headings, lines))
     if found.repeats > 1:
         say(_tally(found))
     say(found.scope)

@@ -39,6 +39,9 @@ def one_message(said: Said, code: int) -> str:
         (("render", "numpy-2.4.6-pip-openblas"), "did you mean 'numpy-2.4.6-pip-openblas-cpu'"),
         (("variants", "--why", "nunpy"), "no variant is called 'nunpy'"),
         (("variants", "--frameworks", "tensorflw"), "did you mean 'tensorflow'"),
+        (("variants", "--variants", "numpy"), "'*numpy*' in quotes"),
+        (("matrix", "--engine", "fake", "--workloads", "infer"), "'*infer*' in quotes"),
+        (("published", "--workload", "infer"), "'*infer*' in quotes"),
     ],
 )
 def test_an_unknown_name_is_met_with_the_nearest_one(bench: Bench, arguments: tuple[str, ...], near: str) -> None:
@@ -48,7 +51,7 @@ def test_an_unknown_name_is_met_with_the_nearest_one(bench: Bench, arguments: tu
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((*MATRIX, "--threads", "100000"), "there are"),
+        ((*MATRIX, "--threads", "100000"), "give at most"),
         ((*MATRIX, "--threads", "two"), "expected numbers"),
         ((*MATRIX, "--threads", "0"), "expected numbers"),
         (("compare", "a"), "two variants"),

@@ -41,6 +41,7 @@ def test_a_step_in_the_middle_of_many_stores_is_found(bench: Bench, tmp_path: Pa
     (found,) = said.json()["histories"]
     assert [point["run"] for point in found["points"]] == [f"day-{number}" for number in range(12)]
     assert [(change["run"], round(change["time_ratio"], 1)) for change in found["changes"]] == [("day-6", 1.2)]
+    assert bench("history", *stores[1:], "--store", stores[0], "--format", "json").json() == said.json()
     table = bench("history", *stores, "--workload", "gemm*")
     assert "1 change in 12 runs" in table.out
     assert bench("history", *stores, "--variant", "*openblas*").code == UsageError.exit_code

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from orchestrator.errors import BuildError
+
 if TYPE_CHECKING:
     from tests.command import Bench
 
 RUN = ("matrix", "--frameworks", "all", "--suite", "quick", "--engine", "fake")
+UNBUILT = """
+from orchestrator.cli.app import main
+from orchestrator.runner import campaign
+campaign.build_missing = lambda *_, **__: {"bench/broken": "no network"}
+main()
+"""
+"""`bench` on a day on which one image cannot be built: the pretended engine builds none."""
 NUMPY = ("matrix", "--frameworks", "numpy", "--workloads", "gemm-infer-b1", "--engine", "fake")
 
 
@@ -45,6 +57,18 @@ def test_the_main_job_from_plan_to_verdict(bench: Bench, tmp_path: Path) -> None
     pairs = {(item["candidate"], item["reference"]) for item in compared["comparisons"]}
     assert ("numpy-1.24.2-distro-mkl-cpu", "numpy-1.24.2-distro-openblas-cpu") in pairs
     assert all(item["ratio_low"] <= item["time_ratio"] <= item["ratio_high"] for item in compared["comparisons"])
+
+
+def test_a_document_is_written_where_an_image_could_not_be_built(bench: Bench, tmp_path: Path) -> None:
+    argv = [*NUMPY, "--blocks", "1", "--store", str(tmp_path / "s"), "--json"]
+    done = subprocess.run(
+        [sys.executable, "-c", UNBUILT, *argv], cwd=tmp_path, env=bench.env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == BuildError.exit_code, done.stderr
+    assert "bench/broken" in done.stderr
+    document = json.loads(done.stdout)
+    assert document["failed"] == {"bench/broken": "no network"}
+    assert document["ran"] == len(records(tmp_path / "s")) > 0
 
 
 def test_a_second_run_has_nothing_to_do(bench: Bench, tmp_path: Path) -> None:

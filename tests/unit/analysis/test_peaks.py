@@ -210,7 +210,7 @@ def test_peaks_are_not_compared() -> None:
 
 
 def cost(macs: int, weights: int, ends: int, between: int) -> Cost:
-    return Cost(macs, 0, weights, ends, between)
+    return Cost(macs, weights, ends, between)
 
 
 def roof(sgemm: float, copy: float) -> Peak:

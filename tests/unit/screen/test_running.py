@@ -101,9 +101,12 @@ def test_what_was_not_reached_is_said_with_what_was() -> None:
 @pytest.mark.parametrize(
     ("guess", "said"),
     [
-        (Estimate(90.0, 90.0, 0), "about 1:30"),
-        (Estimate(90.0, 7380.0, 0), "no less than 1:30, at most 2:03:00"),
-        (Estimate(90.0, None, 1), "no less than 1:30; more is not known before the first block, as 1 cell has not run"),
+        (Estimate(90.0, 90.0, 0), "about 1 min 30 s"),
+        (Estimate(90.0, 7380.0, 0), "no less than 1 min 30 s, at most 2 h 3 min"),
+        (
+            Estimate(90.0, None, 1),
+            "no less than 1 min 30 s; more is not known before the first block, as 1 cell has not run",
+        ),
         (Estimate(90.0, None, 3), "3 cells have not run here yet"),
     ],
 )
@@ -114,4 +117,6 @@ def test_an_estimate_says_what_is_known(guess: Estimate, said: str) -> None:
 def test_counts_and_clocks() -> None:
     assert say_count({CELLS[0]: 3}, {CELLS[0]: 3}) == "3 trials"
     assert say_count({CELLS[0]: 3}, {CELLS[0]: 9, CELLS[1]: 1}) == "3 to 10 trials"
-    assert (clock(4.4), clock(59.6), clock(3599.9), clock(7380)) == ("0:04", "1:00", "1:00:00", "2:03:00")
+    said = [clock(seconds) for seconds in (0, 4.4, 50, 59.6, 750, 3569, 3599.9, 3900, 7199, 7380)]
+    assert said[:5] == ["0 s", "4 s", "50 s", "1 min", "12 min 30 s"]
+    assert said[5:] == ["59 min 29 s", "1 h", "1 h 5 min", "2 h", "2 h 3 min"]
