@@ -29,7 +29,10 @@ def test_threads_of_all_processes_are_summed(tmp_path: Path) -> None:
     files = lay("7/task/7", task(1_000_000_000, 500_000_000, switches=(3, 4), migrations=1))
     files |= lay("7/task/8", task(2_000_000_000, 0, switches=(10, 20), migrations=2))
     files |= lay("9/task/9", task(0, 250_000_000, switches=(0, 1), migrations=0))
-    files |= {"7/stat": "7 (a) b) S 1 7 7 0 -1 4194560 900 0 5 0 1 2 0 0\n", "9/stat": "9 (x) R 1 9 9 0 -1 0 1 0 6 0 0 0 0"}
+    files |= {
+        "7/stat": "7 (a) b) S 1 7 7 0 -1 4194560 900 0 5 0 1 2 0 0\n",
+        "9/stat": "9 (x) R 1 9 9 0 -1 0 1 0 6 0 0 0 0",
+    }
     write(tmp_path, files)
     assert read_tasks((7, 9, 11), tmp_path) == Tasks(
         threads=3, cpu_s=0.03, ran_s=3.0, waited_s=0.75, voluntary=13, involuntary=25, migrations=3, major_faults=11
