@@ -170,16 +170,16 @@ def test_a_killed_run_leaves_nothing_running_and_is_finished_by_the_same_command
     )
     process = bench.start(*command)
     deadline = time.monotonic() + 900
-    while len(list(store.glob("records/*/*.json"))) < 2:
+    while len(list(store.glob("records/*/[!.]*.json"))) < 2:
         assert time.monotonic() < deadline
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    kept = {path.name: path.read_bytes() for path in store.glob("records/*/*.json")}
+    kept = {path.name: path.read_bytes() for path in store.glob("records/*/[!.]*.json")}
     said = bench(*command)
     assert said.code == 0, said.err
-    after = {path.name: path.read_bytes() for path in store.glob("records/*/*.json")}
+    after = {path.name: path.read_bytes() for path in store.glob("records/*/[!.]*.json")}
     assert len(after) == 6
     assert all(after[name] == content for name, content in kept.items())
     assert bench("reap").code == 0

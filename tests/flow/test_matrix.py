@@ -29,7 +29,7 @@ NUMPY = ("matrix", "--frameworks", "numpy", "--workloads", "gemm-infer-b1", "--e
 
 
 def records(store: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in store.glob("records/*/*.json")}
+    return {path.name: path.read_bytes() for path in store.glob("records/*/[!.]*.json")}
 
 
 def done(store: Path) -> set[tuple[str, str]]:

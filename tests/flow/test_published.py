@@ -125,13 +125,13 @@ def test_a_second_run_measures_nothing_again_and_one_block_more_only_that(
 ) -> None:
     command = (*AGAIN, "--workload", "vgg*", "--store", tmp_path / "s", "--format", "json")
     first = bench(*command, "--blocks", "2", env=tiny)
-    files = sorted((tmp_path / "s").glob("records/*/*.json"))
+    files = sorted((tmp_path / "s").glob("records/*/[!.]*.json"))
     assert len(files) == 2 * 3
     again = bench(*command, "--blocks", "2", env=tiny)
     assert again.out == first.out
-    assert sorted((tmp_path / "s").glob("records/*/*.json")) == files
+    assert sorted((tmp_path / "s").glob("records/*/[!.]*.json")) == files
     assert bench(*command, "--blocks", "3", env=tiny).code == 0
-    assert len(list((tmp_path / "s").glob("records/*/*.json"))) == 3 * 3
+    assert len(list((tmp_path / "s").glob("records/*/[!.]*.json"))) == 3 * 3
     assert bench("verify", "--store", tmp_path / "s").code == 0
 
 
