@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from orchestrator.nouns.record import Record
 
 # Compiled into the framework's own files: there is no shared library to find, so it is proved by what is not there.
-COMPILED_IN = frozenset({Blas.EIGEN, Blas.XLA, Blas.MLAS, Blas.ONEDNN})
+COMPILED_IN = frozenset({Blas.EIGEN, Blas.XLA, Blas.MLAS, Blas.ONEDNN, Blas.XNNPACK, Blas.RUY, Blas.NATIVE})
 # One kernel family under the names of OpenBLAS and of BLIS.
 _ALIASES = {"skx": "skylakex", "knights landing": "knl", "sandy bridge": "sandybridge"}
 _CAPABILITIES = {"Seccomp": "2", "NoNewPrivs": "1", "CapEff": "0"}
@@ -31,7 +31,8 @@ Checked = tuple[list[Finding], list[Finding]]
 def check_blas(record: Record, evidence: Evidence) -> Checked:
     """The mapped BLAS libraries are exactly the one of the label; one that is compiled in has no rival mapped."""
     claimed, found = record.variant.blas, product_libraries(record.variant, evidence)
-    others = [each for each in found if each.name != claimed and not _beside(each, claimed)]
+    declared = {claimed, *record.variant.beside}
+    others = [each for each in found if each.name not in declared and not _beside(each, claimed)]
     if others:
         mapped = ", ".join(describe_library(each) for each in found)
         return [Finding("claim:blas", f"label says {claimed}, mapped: {mapped}")], []

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from orchestrator import paths
 from orchestrator.errors import LockError
-from orchestrator.render.locks import HEADER, build_requirements, lock_name, read_lock, runtime_requirements
+from orchestrator.render.locks import HEADER, ask_build, ask_runtime, lock_name, read_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from orchestrator.nouns.site import Site
     from orchestrator.nouns.variant import Variant
-    from orchestrator.render.locks import Pin
+    from orchestrator.render.locks import Asked, Pin
 
 # glibc 2.36 is bookworm's; a wheel for any older one runs on it.
 PLATFORM = "x86_64-manylinux_2_36"
@@ -43,10 +43,13 @@ def write_locks(
 
 
 def lock_paths(variant: Variant, folder: Path | None = None) -> list[Path]:
-    """Where the row's locks are: none for a distribution's packages, two for a row that is compiled."""
+    """Where the row's locks are: none for a distribution's packages, two for a row of which a part is compiled."""
     folder = folder or paths.images_dir() / "locks"
-    asked = (runtime_requirements(variant), build_requirements(variant))
-    return [folder / lock_name(variant, requirements) for requirements in asked if requirements]
+    return [folder / lock_name(variant, asked) for asked in _ask(variant)]
+
+
+def _ask(variant: Variant) -> list[Asked]:
+    return [asked for asked in (ask_runtime(variant), ask_build(variant)) if asked.requirements]
 
 
 def write_lock(variant: Variant, path: Path, *, site: Site) -> tuple[Pin, ...]:
@@ -55,12 +58,11 @@ def write_lock(variant: Variant, path: Path, *, site: Site) -> tuple[Pin, ...]:
     Raises LockError where uv finds no solution, or where a file of that name was not written by this function.
     """
     refuse_hand_made(path)
-    build = build_requirements(variant)
-    compiled = bool(build) and path.name == lock_name(variant, build)
-    requirements = build if compiled else runtime_requirements(variant)
-    sdist = requirements[0].partition("==")[0] if compiled else ""
-    text = _resolve(variant, requirements, sdist=sdist, site=site)
-    header = [HEADER, f"# Python {variant.python}, {PLATFORM}, from:", *(f"#   {line}" for line in requirements)]
+    asked = next(asked for asked in _ask(variant) if lock_name(variant, asked) == path.name)
+    text = _resolve(variant, asked, site=site)
+    lines = [f"#   {line}" for line in asked.requirements]
+    header = [HEADER, f"# Python {variant.python}, {PLATFORM}, from:", *lines]
+    header += [f"# As source: {', '.join(asked.sdists)}"] if asked.sdists else []
     _publish(path, "\n".join([*header, "", text]))
     return read_lock(path)
 
@@ -73,15 +75,18 @@ def refuse_hand_made(path: Path) -> None:
         )
 
 
-def _resolve(variant: Variant, requirements: tuple[str, ...], *, sdist: str, site: Site) -> str:
+def _resolve(variant: Variant, asked: Asked, *, site: Site) -> str:
     with tempfile.TemporaryDirectory(prefix="bench-lock-") as temporary:
-        asked = Path(temporary, "requirements.in")
-        asked.write_text("".join(f"{line}\n" for line in requirements), encoding="utf-8")
-        argv = [_find_uv(), "pip", "compile", str(asked), "--quiet", "--no-header", "--no-annotate"]
+        files = {"requirements.in": asked.requirements, "constraints.txt": asked.within, "tools.txt": asked.tools}
+        for name, lines in files.items():
+            Path(temporary, name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        argv = [_find_uv(), "pip", "compile", f"{temporary}/requirements.in", "--quiet", "--no-header", "--no-annotate"]
+        argv += ["--constraint", f"{temporary}/constraints.txt", "--build-constraint", f"{temporary}/tools.txt"]
         argv += ["--generate-hashes", "--python-version", variant.python, "--python-platform", PLATFORM]
         # Every index is asked, as pip does; uv alone would stop at the first that has any version of a name.
         argv += ["--index-strategy", "unsafe-best-match"]
-        argv += ["--no-config", "--only-binary", ":all:", *(["--no-binary", sdist] if sdist else [])]
+        argv += ["--no-config", "--only-binary", ":all:"]
+        argv += [word for name in asked.sdists for word in ("--no-binary", name)]
         argv += ["--default-index", site.index_url] if site.index_url else []
         for url in site.reachable_indexes:
             argv += ["--index", url]
@@ -101,7 +106,7 @@ def _resolve(variant: Variant, requirements: tuple[str, ...], *, sdist: str, sit
             raise LockError(f"{variant.id}: uv found no solution within {UV_TIMEOUT_S:.0f} s") from None
     if done.returncode:
         raise LockError(
-            f"{variant.id}: uv cannot lock {', '.join(requirements)}:\n{done.stderr.strip()[-2000:]}\n"
+            f"{variant.id}: uv cannot lock {', '.join(asked.requirements)}:\n{done.stderr.strip()[-2000:]}\n"
             "A wheel that no index has belongs in a folder named under `wheels` in bench.toml."
         )
     return done.stdout

@@ -24,6 +24,8 @@ ENV_VALUE = re.compile(r"[A-Za-z0-9_.,:/+=@%-]{0,200}")
 SETUP_ARG = re.compile(r"[a-z][a-z0-9_-]{0,40}=[A-Za-z0-9][A-Za-z0-9_.+-]{0,59}")
 ALTERNATIVE = re.compile(r"/usr/lib/[a-z0-9_]+-linux-gnu/[A-Za-z0-9_.+/-]{1,100}")
 LINKED = re.compile(r"lib[A-Za-z0-9_+-]+\.so[0-9.]*")
+# What numpy.distutils takes its BLAS from; no other variable of a compile has been needed.
+BUILD_ENV = re.compile(r"NPY_[A-Z_]{1,40}")
 COMPONENTS = ("main", "contrib", "non-free", "non-free-firmware")
 # Two shapes of a requirement and no third: an exact pin, or an upper bound that the lock resolves to one.
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
@@ -111,6 +113,13 @@ def find_problems(variant: Variant) -> Iterator[tuple[str, str, str]]:
         yield "source.expect_linked", variant.source.expect_linked, "the name of a shared library, such as libblas.so.3"
     if variant.source and (expected := pin_problem(variant.source.requirement)):
         yield "source.requirement", variant.source.requirement, expected
+    for wanted, found in variant.links.items():
+        for soname in (wanted, found):
+            if not LINKED.fullmatch(soname):
+                yield f"links.{wanted}", soname, "the name of a shared library, such as libmpi.so.40"
+    for name, value in (variant.source.build_env if variant.source else {}).items():
+        if not BUILD_ENV.fullmatch(name) or not ENV_VALUE.fullmatch(value):
+            yield f"source.build_env.{name}", value, "a variable NPY_... that names libraries to link"
     yield from _combination(variant)
 
 
@@ -121,6 +130,9 @@ def _plain_path(path: str) -> bool:
 def _lists(variant: Variant) -> Iterator[tuple[str, str, str]]:
     def debian(name: str) -> str:
         return "" if APT.fullmatch(name) else "the name of a Debian package, without a version"
+
+    def distribution(name: str) -> str:
+        return "" if re.fullmatch(NAME, name) else "the name of a distribution, without a version"
 
     def component(name: str) -> str:
         return "" if name in COMPONENTS else f"one of {', '.join(COMPONENTS)}"
@@ -134,6 +146,9 @@ def _lists(variant: Variant) -> Iterator[tuple[str, str, str]]:
         ("apt", variant.apt, debian),
         ("blas_apt", variant.blas_apt, debian),
         ("components", variant.components, component),
+        ("sdists", variant.sdists, distribution),
+        ("build_pip", variant.build_pip, pin_problem),
+        ("build_apt", variant.build_apt, debian),
         ("source.build_apt", source.build_apt if source else (), debian),
         ("source.build_pip", source.build_pip if source else (), pin_problem),
         ("source.setup_args", source.setup_args if source else (), setup_arg),
@@ -148,13 +163,19 @@ def _combination(variant: Variant) -> Iterator[tuple[str, str, str]]:
     """What a way of installing needs, and what it has no use for."""
     debian = variant.base.startswith("debian:")
     if variant.install == "distro":
-        if not debian or variant.pip or not variant.apt:
+        if not debian or variant.pip or variant.sdists or not variant.apt:
             yield "install", "distro", "a Debian base, packages in `apt`, and no `pip`"
         if not variant.blas_apt:
             yield "blas_apt", "", "the packages of one BLAS provider"
     elif debian or not variant.pip:
         yield "install", variant.install, "a Python base and requirements in `pip`"
-    pins = [variant.source.requirement] if variant.source else list(variant.pip)
+    if bool(variant.sdists) != bool(variant.build_pip) and not variant.source:
+        yield (
+            "build_pip",
+            " ".join(variant.build_pip),
+            "pins of what makes wheels where `sdists` are named, nowhere else",
+        )
+    pins = [*([variant.source.requirement] if variant.source else []), *variant.pip]
     if pins and not any(REQUIREMENT.fullmatch(pin) and _pins(pin, variant.version) for pin in pins):
         yield "version", variant.version, f"the version that {' or '.join(pins)} pins"
     yield from _provider(variant)

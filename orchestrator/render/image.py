@@ -10,7 +10,7 @@ from orchestrator import paths
 from orchestrator.catalog.fields import PROVIDERS, REQUIREMENT, TRIPLET, find_problems
 from orchestrator.errors import SpecError
 from orchestrator.nouns.image import Image
-from orchestrator.render.locks import build_requirements, lock_name, read_lock, runtime_requirements, same_name
+from orchestrator.render.locks import ask_build, ask_runtime, lock_name, read_lock, same_name
 from orchestrator.render.parse import check_dockerfile
 
 if TYPE_CHECKING:
@@ -55,22 +55,25 @@ def render_image(variant: Variant, folder: Path | None = None) -> Image:
 
 
 def _make_context(variant: Variant, locks: Path) -> tuple[dict[str, str], tuple[str, ...]]:
-    pins: dict[str, tuple[Pin, ...]] = {}
-    context: dict[str, str] = {}
-    if runtime := runtime_requirements(variant):
-        pins["requirements.txt"] = read_lock(locks / lock_name(variant, runtime))
-    if variant.source and (build := build_requirements(variant)):
-        both = read_lock(locks / lock_name(variant, build))
-        name = variant.source.requirement.partition("==")[0]
-        pins["build.txt"] = tuple(pin for pin in both if not same_name(pin.name, name))
-        sdist = [pin for pin in both if same_name(pin.name, name)]
-        pins["sdist.txt"] = tuple(sdist)
-    for file, found in pins.items():
-        context[file] = "".join(f"{pin.text}\n" for pin in found)
-    if variant.source:
-        # Options stand beside the requirement that they are for: on the command line they would be shell text.
-        options = " ".join(f"--config-settings=setup-args=-D{arg}" for arg in variant.source.setup_args)
-        context["sdist.txt"] = context["sdist.txt"].rstrip("\n") + f" \\\n    {options}\n"
+    """File name -> text: what is installed, what is made into wheels, and what makes them."""
+    source = variant.source
+    made = [*variant.sdists, *([source.requirement.partition("==")[0]] if source else [])]
+    pins: dict[str, list[Pin]] = {}
+    for file, asked in (("requirements.txt", ask_runtime(variant)), ("build.txt", ask_build(variant))):
+        for pin in read_lock(locks / lock_name(variant, asked)) if asked.requirements else ():
+            if not any(same_name(pin.name, name) for name in made):
+                pins.setdefault(file, []).append(pin)
+            elif pin not in pins.setdefault("sdist.txt", []):
+                pins["sdist.txt"].append(pin)
+    # Options stand beside the requirement that they are for: on the command line they would be shell text.
+    options = " ".join(f"--config-settings=setup-args=-D{arg}" for arg in source.setup_args) if source else ""
+    context = {
+        file: "".join(
+            f"{pin.text} \\\n    {options}\n" if options and same_name(pin.name, made[-1]) else f"{pin.text}\n"
+            for pin in found
+        )
+        for file, found in pins.items()
+    }
     hashes = {value for found in pins.values() for pin in found for value in pin.hashes}
     return context, tuple(sorted(hashes))
 

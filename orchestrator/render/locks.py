@@ -31,19 +31,40 @@ class Pin(NamedTuple):
         return " \\\n    ".join([f"{self.name}=={self.version}", *(f"--hash=sha256:{value}" for value in self.hashes)])
 
 
-def runtime_requirements(variant: Variant) -> tuple[str, ...]:
-    """What the image holds from an index, as the row asks for it; empty for a distribution's packages."""
-    return variant.pip
+class Asked(NamedTuple):
+    """What one lock is asked for."""
+
+    requirements: tuple[str, ...]
+    sdists: tuple[str, ...] = ()
+    """Names that are locked to their source, as the index has no wheel of them, or none that is wanted."""
+    within: tuple[str, ...] = ()
+    """Pins that hold where something asks for these names, and that are not asked for by themselves."""
+    tools: tuple[str, ...] = ()
+    """Pins of what may be used to read an sdist's metadata: a source of 2015 is not read by a setuptools of today."""
 
 
-def build_requirements(variant: Variant) -> tuple[str, ...]:
-    """The sdist and what compiles it; empty where nothing is compiled."""
-    return (variant.source.requirement, *variant.source.build_pip) if variant.source else ()
+def ask_runtime(variant: Variant) -> Asked:
+    """What the image holds from an index, as the row asks for it; no requirements for a distribution's packages."""
+    source = variant.source
+    within = (source.requirement,) if source and variant.sdists else ()
+    return Asked(variant.pip, variant.sdists, within, source.build_pip if source else variant.build_pip)
 
 
-def lock_name(variant: Variant, requirements: tuple[str, ...]) -> str:
+def ask_build(variant: Variant) -> Asked:
+    """The compiled requirement and what compiles it, or what makes wheels of sdists; empty where nothing is made."""
+    source = variant.source
+    if source is None:
+        return Asked(variant.build_pip)
+    name = source.requirement.partition("==")[0]
+    return Asked((source.requirement, *source.build_pip), (name,), (), source.build_pip)
+
+
+def lock_name(variant: Variant, asked: Asked) -> str:
     """`numpy-2.4.6-pip-py3.11-0123abcd.txt`: the last part is a hash of what was asked for."""
-    digest = hashlib.sha256("\n".join(sorted(requirements)).encode()).hexdigest()[:8]
+    lines = sorted(asked.requirements)
+    if asked.sdists and asked != ask_build(variant):
+        lines += [f"sdist {name}" for name in sorted(asked.sdists)] + [f"within {pin}" for pin in asked.within]
+    digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:8]
     return f"{variant.framework}-{variant.version}-{variant.install}-py{variant.python}-{digest}.txt"
 
 

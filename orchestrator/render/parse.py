@@ -69,18 +69,20 @@ def check_dockerfile(text: str, variant: Variant) -> None:
 
 
 def _expect_bases(variant: Variant) -> list[str]:
-    build = [f"{variant.base} AS build"] if variant.source else []
+    build = [f"{variant.base} AS build"] if variant.source or variant.sdists else []
     return ["scratch AS wheels", *build, variant.base]
 
 
 def _expect_keywords(variant: Variant) -> list[str]:
     # packages, the alternative where it is set by hand, the assertion
     provider = 2 + bool(variant.blas_alternative) if variant.blas_apt else 0
+    compiles = bool(variant.source or variant.sdists)
+    runs = (len(variant.components) > 1) * (variant.install != "source") + provider
     if variant.install == "distro":
-        runs = (len(variant.components) > 1) + provider + len(variant.apt) + 1
-    elif variant.source:
-        runs = provider + 3
+        runs += len(variant.apt) + 1  # a layer per package, the assertion of the version
     else:
-        runs = bool(variant.apt) + 1
-    build = ["FROM", "SHELL", "RUN", "RUN", "RUN"] if variant.source else []
+        # system packages, links, what the index has, what was made of source, the check, the assertion of the link
+        runs += bool(variant.apt) + bool(variant.links) + 1 + compiles + 1 + bool(variant.source)
+    packages = variant.source.build_apt if variant.source else variant.build_apt
+    build = ["FROM", "SHELL", *["RUN"] * (bool(packages) + 2)] if compiles else []
     return ["FROM", *build, "FROM", "SHELL", *["RUN"] * runs, "LABEL", "USER", "CMD"]

@@ -66,6 +66,8 @@ class LocalEngine:
             return f"install {variant.install}: the local engine makes virtual environments, of pip rows only"
         if variant.device != "cpu":
             return f"device {variant.device}: the local engine runs CPU variants only"
+        if variant.sdists or variant.blas_apt or variant.apt or variant.links:
+            return "needs packages of a distribution, or wheels made from source: both are made in an image only"
         if variant.python not in self._refusals:
             self._refusals[variant.python] = find_interpreter(variant.python, self._site).reason
         return self._refusals[variant.python]
