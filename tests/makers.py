@@ -184,6 +184,9 @@ def timed(row: Variant, block: int, seconds: float, **fields: Any) -> Record:
         Blas.XLA: (),
         Blas.MLAS: (),
         Blas.ONEDNN: (),
+        Blas.XNNPACK: (),
+        Blas.RUY: (),
+        Blas.NATIVE: (),
     }.get(row.blas, (library(name=str(row.blas), path=f"/usr/lib/{row.blas}.so", version=None, core=row.core or None),))
     seen = evidence(
         framework=row.framework,

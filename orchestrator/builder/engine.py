@@ -29,7 +29,7 @@ def find_present(names: Sequence[str]) -> dict[str, Present]:
     """
     if not names:
         return {}
-    done = _call(["docker", "image", "inspect", "--format", "{{json .}}", *names])
+    done = call_engine(["docker", "image", "inspect", "--format", "{{json .}}", *names])
     problem = done.stderr.strip()
     # Missing images are an error to `inspect` as well, which has printed the others by then.
     if done.returncode and ("no such image" not in problem.lower() or _is_unreachable(problem)):
@@ -46,9 +46,33 @@ def find_present(names: Sequence[str]) -> dict[str, Present]:
     return {name: found[key] for name in names for key in (name, f"localhost/{name}") if key in found}
 
 
+def list_images() -> dict[str, Present]:
+    """Name -> image, of everything on this engine that `bench build` has made. Raises NoEngineError."""
+    done = call_engine(["docker", "image", "ls", "--quiet", "--no-trunc", "--filter", "label=bench.digest"])
+    if done.returncode:
+        raise NoEngineError(f"no engine answers: {done.stderr.strip()[-500:]}. See `bench doctor`")
+    ids = sorted(set(done.stdout.split()))
+    if not ids:
+        return {}
+    found = {}
+    for line in call_engine(["docker", "image", "inspect", "--format", "{{json .}}", *ids]).stdout.splitlines():
+        if line.strip():
+            image = json.loads(line)
+            # One whose name was given to another image since has none of its own.
+            for name in image.get("RepoTags") or [image["Id"]]:
+                found[name] = Present(image["Id"], int(image["Size"]))
+    return found
+
+
+def remove_image(name: str) -> str:
+    """Remove one image by its name; why it could not be, or nothing. One that a container still uses stays."""
+    done = call_engine(["docker", "image", "rm", name])
+    return done.stderr.strip()[-300:] if done.returncode else ""
+
+
 def check_builder() -> str:
     """The version of buildx; raises NoEngineError where `docker` has no buildx."""
-    done = _call(["docker", "buildx", "version"])
+    done = call_engine(["docker", "buildx", "version"])
     if done.returncode:
         raise NoEngineError(
             f"`docker buildx` does not work, and images are built with it: {done.stderr.strip()[-300:]}; "
@@ -57,7 +81,8 @@ def check_builder() -> str:
     return done.stdout.strip()
 
 
-def _call(argv: list[str]) -> subprocess.CompletedProcess[str]:
+def call_engine(argv: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run a command of the `docker` client. Raises NoEngineError where there is none, or it does not come back."""
     try:
         return subprocess.run(
             argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=CALL_TIMEOUT_S, check=False

@@ -15,6 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from orchestrator.builder.events import TAIL_LINES, Built, Event, Stage
+from orchestrator.builder.failures import explain_failure
 from orchestrator.builder.wheels import fill_folder
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ class Builds:
         seconds = monotonic() - begun
         if not failure:
             return Built(image.name, Stage.DONE, seconds, log=log)
-        reason = "\n".join([*tail, f"{failure}; all of the log: {log}"])
+        why = explain_failure(image.name, _read_lines(log))
+        reason = "\n".join([*([] if why else tail), why or failure, f"all of the log: {log}"])
         return Built(image.name, Stage.FAILED, seconds, log=log, reason=reason)
 
     def stop(self) -> None:
@@ -145,6 +147,13 @@ class Builds:
             )
             self._running.add(process)
             return process
+
+
+def _read_lines(log: Path) -> list[str]:
+    try:
+        return log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
 
 
 def _signal(process: subprocess.Popen[str], number: signal.Signals) -> None:

@@ -26,6 +26,7 @@ ALTERNATIVE = re.compile(r"/usr/lib/[a-z0-9_]+-linux-gnu/[A-Za-z0-9_.+/-]{1,100}
 LINKED = re.compile(r"lib[A-Za-z0-9_+-]+\.so[0-9.]*")
 # What numpy.distutils takes its BLAS from; no other variable of a compile has been needed.
 BUILD_ENV = re.compile(r"NPY_[A-Z_]{1,40}")
+BUILD_VALUE = re.compile(r"(-l:?[A-Za-z0-9_+][A-Za-z0-9_.+-]{0,60})|[a-z0-9,]{0,40}")
 COMPONENTS = ("main", "contrib", "non-free", "non-free-firmware")
 # Two shapes of a requirement and no third: an exact pin, or an upper bound that the lock resolves to one.
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
@@ -118,8 +119,8 @@ def find_problems(variant: Variant) -> Iterator[tuple[str, str, str]]:
             if not LINKED.fullmatch(soname):
                 yield f"links.{wanted}", soname, "the name of a shared library, such as libmpi.so.40"
     for name, value in (variant.source.build_env if variant.source else {}).items():
-        if not BUILD_ENV.fullmatch(name) or not ENV_VALUE.fullmatch(value):
-            yield f"source.build_env.{name}", value, "a variable NPY_... that names libraries to link"
+        if not BUILD_ENV.fullmatch(name) or not BUILD_VALUE.fullmatch(value):
+            yield f"source.build_env.{name}", value, "a variable NPY_... with a library to link (-l...) or names"
     yield from _combination(variant)
 
 

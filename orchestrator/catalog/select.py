@@ -56,6 +56,18 @@ def select(
     return Selection(chosen, tuple(Skipped(row.label, row.reason) for row in missing))
 
 
+def leave_unverified(selection: Selection, variants: str = "*") -> Selection:
+    """The selection without CPU rows that nobody has seen run, each with its reason; one that is named in full stays.
+
+    Rows of a GPU stay as well: whether they can run is a question about the host, and asked of it.
+    """
+    named = set(variants.split(","))
+    gone = [row for row in selection.variants if row.unverified and row.device == Device.CPU and row.id not in named]
+    reasons = tuple(Skipped(row.id, f"not verified: {row.unverified}") for row in gone)
+    kept = tuple(row for row in selection.variants if row not in gone)
+    return Selection(kept, (*selection.skipped, *reasons))
+
+
 def split_names(kind: str, text: str, known: Iterable[str]) -> frozenset[str]:
     """`a,b` as a set of known names; every known name for `all`."""
     known = frozenset(str(name) for name in known)

@@ -51,6 +51,8 @@ for _command in (
     catalogue.render,
     images.lock,
     images.build,
+    images.gc,
+    images.sbom,
     measure.matrix,
     peak.peak,
     answers.results,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +14,9 @@ from orchestrator.cli.options import (
     Frameworks,
     InstallOption,
     JsonOption,
+    OutputOption,
+    SheetFormat,
+    SheetFormatOption,
     VariantsOption,
 )
 
@@ -25,11 +29,17 @@ def variants(
     install: InstallOption = "all",
     pattern: VariantsOption = "*",
     why: Annotated[str, typer.Option("--why", help="Explain one row: its claims, pins and traps.", metavar="ID")] = "",
+    store: Annotated[
+        Path | None,
+        typer.Option("--store", help="Show what the records of this folder say of each row.", show_default=False),
+    ] = None,
+    form: SheetFormatOption = SheetFormat.TABLE,
+    output: OutputOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Every build that can be measured.
 
-    And what does not exist, with the reason.
+    And what does not exist, with the reason. With a store: image size, versions, BLAS, agreement and times of each row.
     """
     from orchestrator.catalog.find import find_variant
     from orchestrator.catalog.rows import read_variants
@@ -43,7 +53,23 @@ def variants(
     selection = select(
         catalogue, frameworks=frameworks, device=device.value, blas=blas, install=install, variants=pattern
     )
-    screen.show_variants(selection.variants, selection.skipped, as_json=as_json)
+    if store is None and form is SheetFormat.TABLE:
+        screen.show_variants(selection.variants, selection.skipped, as_json=as_json)
+        return
+    from orchestrator.analysis.standing import find_standings
+    from orchestrator.host.site import read_config
+    from orchestrator.report.catalogue import catalogue_table
+    from orchestrator.runner.folders import find_store
+    from orchestrator.runner.holdings import find_sizes
+    from orchestrator.screen.answers import show_answer, show_problems
+    from orchestrator.store.opening import open_store
+    from orchestrator.store.reading import read_records
+
+    records, problems = read_records(open_store(find_store(store)))
+    show_problems(problems)
+    standings = find_standings(selection.variants, records, read_config(pip={}).limits)
+    answer = catalogue_table(standings, find_sizes(selection.variants), "json" if as_json else form.value)
+    show_answer(answer, output)
 
 
 def workloads(*, as_json: JsonOption = False) -> None:

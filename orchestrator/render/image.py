@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator import paths
 from orchestrator.catalog.fields import PROVIDERS, REQUIREMENT, TRIPLET, find_problems
 from orchestrator.errors import SpecError
 from orchestrator.nouns.image import Image
-from orchestrator.render.locks import ask_build, ask_runtime, lock_name, read_lock, same_name
+from orchestrator.render.locks import ask_build, ask_runtime, read_row_lock, same_name
 from orchestrator.render.parse import check_dockerfile
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from jinja2.sandbox import SandboxedEnvironment
 
     from orchestrator.nouns.variant import Variant
     from orchestrator.render.locks import Pin
@@ -36,7 +39,7 @@ def render_image(variant: Variant, folder: Path | None = None) -> Image:
     folder = folder or paths.images_dir()
     for key, value, expected in find_problems(variant):
         raise SpecError(f"{variant.id}: key {key}: {value!r} is not allowed; expected {expected}")
-    context, hashes = _make_context(variant, folder / "locks")
+    context, hashes = make_context(variant, folder / "locks")
     dockerfile = _fill_template(variant, folder / "templates")
     check_dockerfile(dockerfile, variant)
     text = json.dumps({"dockerfile": dockerfile, "context": context}, sort_keys=True)
@@ -54,13 +57,13 @@ def render_image(variant: Variant, folder: Path | None = None) -> Image:
     )
 
 
-def _make_context(variant: Variant, locks: Path) -> tuple[dict[str, str], tuple[str, ...]]:
+def make_context(variant: Variant, locks: Path) -> tuple[dict[str, str], tuple[str, ...]]:
     """File name -> text: what is installed, what is made into wheels, and what makes them."""
     source = variant.source
     made = [*variant.sdists, *([source.requirement.partition("==")[0]] if source else [])]
     pins: dict[str, list[Pin]] = {}
     for file, asked in (("requirements.txt", ask_runtime(variant)), ("build.txt", ask_build(variant))):
-        for pin in read_lock(locks / lock_name(variant, asked)) if asked.requirements else ():
+        for pin in read_row_lock(variant, asked, locks) if asked.requirements else ():
             if not any(same_name(pin.name, name) for name in made):
                 pins.setdefault(file, []).append(pin)
             elif pin not in pins.setdefault("sdist.txt", []):
@@ -78,12 +81,14 @@ def _make_context(variant: Variant, locks: Path) -> tuple[dict[str, str], tuple[
     return context, tuple(sorted(hashes))
 
 
-def _fill_template(variant: Variant, folder: Path) -> str:
+@lru_cache
+def _make_environment(folder: Path) -> SandboxedEnvironment:
+    """Made once: it takes longer than filling a template, and a plan fills a hundred."""
     from jinja2 import FileSystemLoader, StrictUndefined
     from jinja2.sandbox import SandboxedEnvironment
 
     # Dockerfiles are not HTML: autoescape would corrupt them. What may be inserted is decided by catalog/fields.py.
-    environment = SandboxedEnvironment(
+    return SandboxedEnvironment(
         loader=FileSystemLoader(folder),
         undefined=StrictUndefined,
         autoescape=False,
@@ -91,12 +96,19 @@ def _fill_template(variant: Variant, folder: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _fill_template(variant: Variant, folder: Path) -> str:
     match = REQUIREMENT.fullmatch(variant.source.requirement) if variant.source else None
-    return environment.get_template(f"{variant.install}.j2").render(
-        row=variant.model_dump(mode="json"),
-        expected=_expect(variant),
-        triplet=TRIPLET,
-        distribution=match["name"] if match else "",
+    return (
+        _make_environment(folder)
+        .get_template(f"{variant.install}.j2")
+        .render(
+            row=variant.model_dump(mode="json"),
+            expected=_expect(variant),
+            triplet=TRIPLET,
+            distribution=match["name"] if match else "",
+        )
     )
 
 

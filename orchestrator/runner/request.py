@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.catalog.rows import read_variants
-from orchestrator.catalog.select import select
+from orchestrator.catalog.select import leave_unverified, select
 from orchestrator.catalog.work import read_suites, select_workloads
 from orchestrator.engines.choose import make_engine
 from orchestrator.errors import UnknownNameError, UsageError
@@ -15,6 +15,7 @@ from orchestrator.host.fingerprint import read_cpu_flags
 from orchestrator.host.site import read_config
 from orchestrator.nouns.workload import Method
 from orchestrator.planner.cells import make_plan
+from orchestrator.render.rows import find_lock_problem
 from orchestrator.runner.shares import read_share
 from orchestrator.stats.stopping import PILOT
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestrator.nouns.plan import Plan
+    from orchestrator.nouns.variant import Variant
     from orchestrator.nouns.workload import Suite, Workload
 
 DEFAULT_SUITE = "default"
@@ -50,7 +52,7 @@ class Request:
 
 def plan_request(request: Request, refuse: Callable[..., str] = lambda _: "") -> Plan:
     """The plan of a request. Needs no engine; `refuse` is one's reason against a variant."""
-    chosen = select(
+    asked = select(
         read_variants(),
         frameworks=request.frameworks,
         device=request.device,
@@ -58,7 +60,12 @@ def plan_request(request: Request, refuse: Callable[..., str] = lambda _: "") ->
         install=request.install,
         variants=request.variants,
     )
+    chosen = leave_unverified(asked, request.variants)
     workloads, method = _read_work(request)
+
+    def refuse_row(variant: Variant) -> str:
+        return refuse(variant) or find_lock_problem(variant)
+
     return make_plan(
         chosen.variants,
         workloads,
@@ -66,7 +73,7 @@ def plan_request(request: Request, refuse: Callable[..., str] = lambda _: "") ->
         threads=read_threads(request.threads),
         modes=request.modes,
         cpu_flags=read_cpu_flags(),
-        refuse=refuse,
+        refuse=refuse_row,
         skipped=chosen.skipped,
     )
 

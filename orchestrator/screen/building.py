@@ -10,11 +10,15 @@ from orchestrator.builder.events import Stage
 from orchestrator.screen.plain import clean, console, say, show, write_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
     from types import TracebackType
 
     from rich.table import Table
 
+    from orchestrator.builder.engine import Present
     from orchestrator.builder.events import Built, Event
+    from orchestrator.builder.sbom import Difference
+    from orchestrator.nouns.plan import Skipped
 
 
 class BuildScreen:
@@ -73,8 +77,8 @@ class BuildScreen:
         return table
 
 
-def show_built(results: list[Built], *, as_json: bool) -> None:
-    """What became of each image."""
+def show_built(results: list[Built], added: Mapping[str, int], *, as_json: bool) -> None:
+    """What became of each image. `added`: bytes of the layers that none of the images above it has."""
     if as_json:
         write_json(
             [
@@ -83,6 +87,7 @@ def show_built(results: list[Built], *, as_json: bool) -> None:
                     "status": built.status.value,
                     "seconds": round(built.seconds, 3),
                     "size_bytes": built.size_bytes,
+                    "added_bytes": added.get(built.image),
                     "image_id": built.image_id,
                     "log": str(built.log) if built.log else None,
                     "reason": built.reason,
@@ -94,21 +99,69 @@ def show_built(results: list[Built], *, as_json: bool) -> None:
     from rich.table import Table
 
     table = Table(title="Images", title_justify="left")
-    for column in ("image", "status", "time", "size"):
-        table.add_column(column, justify="right" if column in {"time", "size"} else "left", no_wrap=True)
+    for column in ("image", "status", "time", "size", "adds"):
+        right = column in {"time", "size", "adds"}
+        table.add_column(column, justify="right" if right else "left", no_wrap=True)
     for built in results:
-        size = f"{built.size_bytes / 1e6:,.0f} MB" if built.size_bytes is not None else "-"
         spent = f"{built.seconds:.1f} s" if built.seconds else "-"
-        table.add_row(built.image, built.status, spent, size)
+        table.add_row(
+            built.image, built.status, spent, say_megabytes(built.size_bytes), say_megabytes(added.get(built.image))
+        )
     show(table)
     counts = {stage: sum(1 for built in results if built.status is stage) for stage in Stage}
     say(
         f"{len(results)} images: {counts[Stage.DONE]} built, {counts[Stage.PRESENT]} already there, "
-        f"{counts[Stage.FAILED]} failed"
+        f"{counts[Stage.FAILED]} failed; {say_megabytes(sum(added.values()))} with shared layers counted once"
     )
     for built in results:
         if built.log and not built.ok:
             say(f"log of {built.image}: {built.log}")
+
+
+def say_megabytes(size: int | None) -> str:
+    """`1,234 MB`; a dash where it is not known."""
+    return "-" if size is None else f"{size / 1e6:,.0f} MB"
+
+
+def show_unbuilt(problems: Mapping[str, str], skipped: Iterable[Skipped]) -> None:
+    """Rows that never came to a build, each with its reason."""
+    for problem in problems.values():
+        say(f"not built: {problem}")
+    names = [name for name, _ in skipped]
+    if names:
+        say(f"left out, as nobody has seen them run (`bench variants --why ID`): {', '.join(names)}")
+
+
+def show_removed(images: Mapping[str, Present], problems: Mapping[str, str], *, dry_run: bool) -> None:
+    """What was removed, or would be."""
+    for name, held in images.items():
+        if name in problems:
+            say(f"kept     {name}: {problems[name]}")
+        else:
+            say(f"{'would go' if dry_run else 'removed '} {name}  {say_megabytes(held.size_bytes)}")
+    count = len(images) - len(problems)
+    say(f"{count} images {'would be ' if dry_run else ''}removed; layers that others share stay with those")
+
+
+def show_packages(packages: Mapping[str, str], *, as_json: bool) -> None:
+    """Every package of one image."""
+    if as_json:
+        write_json({"packages": dict(packages)})
+        return
+    from orchestrator.report.grid import Grid
+
+    show(Grid(f"{len(packages)} packages", ("package", "version"), list(packages.items())))
+
+
+def show_differences(differences: Sequence[Difference], left: str, right: str, *, as_json: bool) -> None:
+    """What two images do not share."""
+    if as_json:
+        write_json({"left": left, "right": right, "differences": [each._asdict() for each in differences]})
+        return
+    from orchestrator.report.grid import Grid
+
+    lines = [(each.package, each.left or "-", each.right or "-") for each in differences]
+    show(Grid(f"{len(lines)} packages differ", ("package", left, right), lines))
 
 
 def _is_terminal() -> bool:

@@ -26,11 +26,12 @@ def show_variants(variants: Iterable[Variant], skipped: Iterable[Skipped], *, as
     from rich.table import Table
 
     table = Table(title="Variants", title_justify="left")
-    for column in ("variant", "install", "BLAS", "kernel", "oneDNN", "Python", "modes"):
+    for column in ("variant", "install", "BLAS", "kernel", "oneDNN", "Python", "modes", "status"):
         table.add_column(column, no_wrap=column == "variant")
     for row in variants:
         core = f"forced: {row.core}" if row.core else "chosen by CPU" if row.blas in DETECTING else "-"
-        table.add_row(row.id, row.install, row.blas, core, row.onednn, row.python, ", ".join(row.modes))
+        status = f"not verified: {row.unverified}" if row.unverified else ""
+        table.add_row(row.id, row.install, row.blas, core, row.onednn, row.python, ", ".join(row.modes), status)
     show(table)
     show_skipped(skipped)
 
@@ -67,6 +68,10 @@ def show_why(row: Variant) -> None:
         "source": f"{row.source.requirement} with {' '.join(row.source.setup_args)}" if row.source else "",
         "environment": " ".join(f"{key}={value}" for key, value in row.env.items()),
         "needs of the CPU": ", ".join(row.cpu_flags),
+        "may be mapped beside it": ", ".join(row.beside),
+        "made from source in the image": ", ".join(row.sdists),
+        "borrowed sonames": ", ".join(f"{wanted} is {found}" for wanted, found in row.links.items()),
+        "not verified": row.unverified,
     }
     show(Text(row.id, style="bold"), Text(row.why))
     for label, fact in facts.items():

@@ -17,9 +17,10 @@ import pytest
 
 from orchestrator import paths
 from orchestrator.builder.build import build_images
-from orchestrator.builder.engine import find_present
+from orchestrator.builder.engine import find_present, remove_image
 from orchestrator.builder.events import Built, Event, Stage
 from orchestrator.builder.lock import lock_paths
+from orchestrator.builder.sbom import compare_packages, list_packages
 from orchestrator.catalog.rows import read_variants
 from orchestrator.errors import NoEngineError
 from orchestrator.host.site import read_config
@@ -28,6 +29,7 @@ from orchestrator.nouns.site import Site
 from orchestrator.nouns.variant import Blas, Install, Variant
 from orchestrator.render.image import render_image
 from orchestrator.render.locks import HEADER
+from tests.command import Bench
 
 pytestmark = pytest.mark.engine
 
@@ -54,6 +56,14 @@ def engine() -> None:
         if os.environ.get("BENCH_REQUIRE_ENGINE"):
             raise
         pytest.skip(str(error))
+
+
+@pytest.fixture
+def engine_bench(tmp_path: Path) -> Bench:
+    """The command line with the engine of this machine."""
+    made = Bench(tmp_path)
+    made.env |= {key: value for key, value in os.environ.items() if key.startswith("DOCKER_")}
+    return made
 
 
 @pytest.fixture
@@ -223,6 +233,76 @@ def test_a_changed_hash_in_a_lock_fails_the_build(tmp_path: Path, made: list[str
     (built,), _ = build([changed], tmp_path / "logs", made, Site(wheel_folders=(tmp_path / "wheels",)))
     assert not built.ok
     assert built.log and re.search("DO NOT MATCH THE HASHES", built.log.read_text())
+    said = (
+        f"{tiny.name}: package threadpoolctl=={VERSION}+site: its hash changed: expected sha256 {wrong}, found {right}"
+    )
+    assert said in built.reason
+
+
+def test_a_package_that_vanished_is_named_with_what_was_expected_and_found(tmp_path: Path, made: list[str]) -> None:
+    tiny = render(tmp_path / "images", wheel(tmp_path / "wheels"))
+    (built,), _ = build([tiny], tmp_path / "logs", made, read_config(pip={}).site)  # the folder with the wheel has gone
+    assert not built.ok
+    assert f"{tiny.name}: package threadpoolctl: expected version {VERSION}+site, found " in built.reason
+    assert "gone from the index" in built.reason
+
+
+def test_a_base_image_without_the_interpreter_is_named(tmp_path: Path, made: list[str]) -> None:
+    tiny = render(tmp_path / "images", wheel(tmp_path / "wheels"))
+    for base, found in (("debian:bookworm-slim", "none"), ("python:3.6-slim-bookworm", "3.6")):
+        text = tiny.dockerfile.replace("FROM python:3.11-slim-bookworm", f"FROM {base}")
+        other = tiny.model_copy(update={"dockerfile": text, "name": f"bench/test-base{len(found)}:{MARK}"})
+        (built,), _ = build([other], tmp_path / "logs", made, Site(wheel_folders=(tmp_path / "wheels",)))
+        assert not built.ok
+        assert f"interpreter: expected Python 3.11, the base has {found}" in built.reason
+
+
+def test_images_that_no_row_names_are_removed_and_the_others_stay(
+    engine_bench: Bench, tmp_path: Path, made: list[str]
+) -> None:
+    """The catalogue is one row, built under two locks: the older image is what nobody names any more."""
+    wheels, folder = tmp_path / "wheels", tmp_path / "images"
+    old = render(folder, wheel(wheels))
+    (folder / "variants").mkdir()
+    (folder / "variants" / "threadpoolctl.toml").write_text(ROW)
+    lock = next((folder / "locks").glob("*.txt"))
+    new = old.model_copy(update={"name": f"{old.name[:-12]}{'0' * 12}"})
+    results, _ = build([old, new], tmp_path / "logs", made, Site(wheel_folders=(wheels,)))
+    assert all(built.ok for built in results)
+    env = {"BENCH_IMAGES": str(folder)}
+    # Other images of this engine belong to other catalogues: only what is said is looked at, nothing is removed.
+    said = engine_bench("gc", "--dry-run", env=env)
+    assert said.code == 0, said.err
+    assert new.name in said.err and old.name not in said.err
+    assert set(find_present([old.name, new.name])) == {old.name, new.name}
+    assert remove_image(new.name) == "" and set(find_present([old.name, new.name])) == {old.name}
+    lock.unlink()
+    said = engine_bench("gc", env=env)
+    assert said.code == 8 and "nothing was removed" in said.err, "a row without a name would lose its image"
+
+
+ROW = f"""[[variant]]
+framework = "threadpoolctl"
+backend = "none"
+version = "{VERSION}"
+install = "pip"
+blas = "openblas"
+python = "3.11"
+base = "python:3.11-slim-bookworm"
+pip = ["threadpoolctl=={VERSION}+site"]
+"""
+
+
+def test_the_packages_of_an_image_come_from_both_package_managers(tmp_path: Path, made: list[str]) -> None:
+    tiny = render(tmp_path / "images", wheel(tmp_path / "wheels"))
+    (built,), _ = build([tiny], tmp_path / "logs", made, Site(wheel_folders=(tmp_path / "wheels",)))
+    assert built.ok, built.reason
+    found = list_packages(tiny.name, tmp_path / "sboms")
+    assert found["pip:threadpoolctl"] == f"{VERSION}+site"
+    assert found["deb:libc6"].startswith("2.36")
+    assert list_packages(tiny.name, tmp_path / "sboms") == found
+    assert len(list((tmp_path / "sboms").iterdir())) == 1, "the second answer is the first one's"
+    assert compare_packages(found, found | {"pip:other": "1"}) == [("pip:other", "", "1")]
 
 
 def test_a_row_whose_provider_is_not_the_one_it_claims_fails_in_its_build(tmp_path: Path, made: list[str]) -> None:

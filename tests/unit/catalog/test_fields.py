@@ -92,6 +92,25 @@ def test_no_part_of_a_source_build_takes_more_than_a_name(payload: str) -> None:
         assert f"source.{field}" in {found[0] for found in find_problems(row)}, field
 
 
+@pytest.mark.parametrize("payload", [text for text in PAYLOADS if text not in {"", "numpy"}])
+def test_no_part_of_a_wheel_made_from_source_takes_more_than_a_name(payload: str) -> None:
+    for key in ("sdists", "build_pip", "build_apt"):
+        assert key in {found[0] for found in find_problems(bare(**{key: (payload,)}))}, key
+    for links in ({payload: "libmpi.so.40"}, {"libmpi.so.12": payload}):
+        assert any(found[0].startswith("links.") for found in find_problems(bare(links=links)))
+    source = Source(requirement="numpy==1.24.2", expect_linked="libblas.so.3")
+    for env in ({payload: "-lblas"}, {"NPY_BLAS_LIBS": payload}, {"LD_PRELOAD": "x"}):
+        row = bare(source=source.model_copy(update={"build_env": env}))
+        assert any(found[0].startswith("source.build_env.") for found in find_problems(row)), env
+
+
+def test_what_makes_wheels_is_named_where_wheels_are_made_and_nowhere_else() -> None:
+    row = bare(sdists=("gast",))
+    assert ("build_pip", "") in {found[:2] for found in find_problems(row)}
+    row = bare(build_pip=("setuptools==59.8.0",))
+    assert "build_pip" in {found[0] for found in find_problems(row)}
+
+
 @pytest.mark.parametrize("payload", [text for text in PAYLOADS if text])
 def test_no_alternative_is_set_but_a_library_of_a_package_that_is_installed(payload: str) -> None:
     assert "blas_alternative" in {found[0] for found in find_problems(bare(blas_alternative=payload))}

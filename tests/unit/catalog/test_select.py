@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.catalog.rows import Catalogue
-from orchestrator.catalog.select import select
+from orchestrator.catalog.select import leave_unverified, select
 from orchestrator.errors import UnknownNameError
 from orchestrator.nouns.variant import Absent
 from tests.makers import variant
@@ -66,3 +66,14 @@ def test_a_combination_that_does_not_exist_is_skipped_with_its_reason() -> None:
     ]
     assert [item.name for item in select(CATALOGUE, blas="atlas", device="cpu").skipped] == []
     assert not select(CATALOGUE, variants="*atlas*").skipped
+
+
+def test_a_row_that_nobody_has_seen_run_is_left_out_with_its_reason_unless_it_is_named_in_full() -> None:
+    open_row = variant(framework="caffe", version="1.0", unverified="no source host answers")
+    gpu = variant(framework="pytorch", device="cuda", unverified="no GPU was at hand")
+    asked = select(Catalogue(variants=(ROWS[0], open_row, gpu)))
+    left = leave_unverified(asked, "*")
+    assert left.variants == (ROWS[0], gpu), "whether a GPU row can run is a question about the host"
+    assert left.skipped == ((open_row.id, "not verified: no source host answers"),)
+    assert leave_unverified(asked, "caffe-*").variants == (ROWS[0], gpu)
+    assert leave_unverified(asked, f"x,{open_row.id}").variants == asked.variants

@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,9 @@ from orchestrator.errors import LockError, SpecError
 from orchestrator.nouns.image import Image
 from orchestrator.nouns.variant import Variant
 from orchestrator.render.image import render_image
+from orchestrator.render.locks import HEADER, Asked, ask_build, ask_runtime, lock_name
 from orchestrator.render.parse import parse_dockerfile
+from orchestrator.render.rows import find_lock_problem, render_rows
 
 ROWS = read_variants().variants
 
@@ -105,6 +108,63 @@ def test_a_row_without_its_lock_says_what_to_type(images: Path) -> None:
     changed = row(PIP).model_copy(update={"pip": ("numpy==2.4.6", "threadpoolctl==3.7.0")})
     with pytest.raises(LockError, match="bench lock"):
         render_image(changed, images)
+
+
+def test_a_lock_older_than_its_row_names_the_row_and_what_was_expected_and_found(images: Path) -> None:
+    changed = row(PIP).model_copy(update={"pip": ("numpy==2.4.6", "threadpoolctl==3.7.0")})
+    rendered = render_rows([row("numpy-1.24.2-distro-atlas-cpu"), changed], images)
+    assert list(rendered.images) == ["numpy-1.24.2-distro-atlas-cpu"], "the others go on"
+    problem = rendered.problems[changed.id]
+    assert problem.startswith(f"{PIP}: the lock is older than the row: expected threadpoolctl==3.7.0, found thr")
+    assert "found threadpoolctl==3.8.0 in numpy-2.4.6-pip-py3.11-" in problem and "`bench lock`" in problem
+    assert find_lock_problem(changed, images) == problem.removeprefix(f"{PIP}: ")
+    assert find_lock_problem(row(PIP), images) == ""
+
+
+MADE: dict[str, Any] = {
+    "framework": "gast",
+    "version": "0.2.2",
+    "backend": "none",
+    "install": "pip",
+    "blas": "native",
+    "python": "3.7",
+    "base": "python:3.7-slim-bookworm",
+    "pip": ("gast==0.2.2", "numpy<1.19"),
+    "sdists": ("gast",),
+    "build_pip": ("setuptools==59.8.0", "wheel==0.37.1"),
+    "apt": ("libopenmpi3",),
+    "links": {"libmpi.so.12": "libmpi.so.40"},
+}
+
+
+def write_lock(folder: Path, asked: Asked, *pins: str) -> None:
+    path = folder / "locks" / lock_name(Variant(**MADE), asked)
+    hashed = "".join(f"{pin} --hash=sha256:{'0' * 64}\n" for pin in pins)
+    path.write_text(f"{HEADER}\n\n{hashed}")
+
+
+def test_what_an_index_has_only_as_source_is_made_into_a_wheel_in_a_stage_of_its_own(images: Path) -> None:
+    made = Variant(**MADE)
+    write_lock(images, ask_runtime(made), "gast==0.2.2", "numpy==1.18.5")
+    write_lock(images, ask_build(made), "setuptools==59.8.0", "wheel==0.37.1")
+    image = render_image(made, images)
+    assert {name: re.findall(r"^\S+==\S+", text, re.MULTILINE) for name, text in image.context.items()} == {
+        "requirements.txt": ["numpy==1.18.5"],
+        "sdist.txt": ["gast==0.2.2"],
+        "build.txt": ["setuptools==59.8.0", "wheel==0.37.1"],
+    }
+    first, second = image.dockerfile.split(" AS build\n")[1].split("FROM python:3.7-slim-bookworm\n")
+    assert "pip wheel" in first and "--no-build-isolation --require-hashes" in first and "pip wheel" not in second
+    assert second.index("/run/requirements.txt") < second.index("/run/out/*.whl") < second.index("pip check")
+    assert "ln -s libmpi.so.40 /usr/lib/x86_64-linux-gnu/libmpi.so.12" in second and "test -e" in second
+    # What is locked to its source is another question than what is locked to a wheel.
+    wheels = Variant(**MADE | {"sdists": (), "build_pip": ()})
+    assert lock_name(made, ask_runtime(made)) != lock_name(wheels, ask_runtime(wheels))
+
+
+def test_an_image_says_which_interpreter_its_base_lacks() -> None:
+    text = render_image(row(PIP)).dockerfile
+    assert "bench: interpreter: expected Python 3.11, the base has" in text
 
 
 def test_the_name_of_an_image_changes_with_a_hash_in_its_lock(images: Path) -> None:

@@ -1,0 +1,108 @@
+"""What does the catalogue look like beside what was seen of each row?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from orchestrator.analysis.standing import ASKED, Status
+from orchestrator.report import formats
+from orchestrator.report.durations import show_duration, show_interval
+from orchestrator.report.sheets import Sheet, draw_sheets, write_sheets
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.console import RenderableType
+
+    from orchestrator.analysis.standing import Standing, Time
+
+HEADINGS = (
+    *("variant", "status", "MB", "adds MB", "versions found", "BLAS proved", "error"),
+    *("vgg16 @1", "vgg16 @2", "mobilenet_v1 @1", "mobilenet_v1 @2"),
+)
+LEGEND = (
+    "Times are the median of all samples, with the 95 % interval of the mean of processes, batch 1, by threads; the "
+    "error is the worst difference from the reference in spreads of the output. MB is the image, `adds` the layers "
+    "that no image above it has; rows that share an image add nothing."
+)
+VERSIONS = ("framework", "numpy", "python")
+Size = tuple[int | None, int | None]
+"""Bytes of an image, and bytes that it adds."""
+
+
+def catalogue_table(
+    standings: Sequence[Standing], sizes: Mapping[str, Size], form: str = "table"
+) -> RenderableType | str:
+    """Every row with status, image, versions, BLAS and times, as `table`, `markdown` or `json`.
+
+    `sizes` is by the row's identifier; rows without an image on this engine are not in it.
+    """
+    if form == "json":
+        return formats.write_json({"variants": [_document(each, sizes) for each in standings]})
+    sheets = [_sheet(standings, sizes), *_reasons(standings)]
+    return write_sheets(sheets, [LEGEND]) if form == "markdown" else draw_sheets(sheets, [LEGEND])
+
+
+def _sheet(standings: Sequence[Standing], sizes: Mapping[str, Size]) -> Sheet:
+    counts = Counter(each.status for each in standings)
+    said = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
+    lines = tuple(_line(each, sizes.get(each.variant.id, (None, None))) for each in standings)
+    return Sheet(f"{len(standings)} variants: {said}", HEADINGS, lines, right=("MB", "adds MB", "error"))
+
+
+def _line(standing: Standing, size: Size) -> tuple[str, ...]:
+    facts = standing.facts
+    onednn = facts.get("oneDNN", "absent")
+    blas = " ".join(part for part in (facts.get("BLAS") or _compiled_in(standing), facts.get("BLAS core")) if part)
+    return (
+        standing.variant.id,
+        str(standing.status),
+        *("-" if value is None else f"{value / 1e6:,.0f}" for value in size),
+        ", ".join(_version(name, facts[name]) for name in VERSIONS if facts.get(name)) or "-",
+        (f"{blas}; oneDNN {onednn}" if onednn != "absent" else blas) or "-",
+        "-" if standing.error is None else f"{standing.error:.1g}",
+        *(_time(standing.times.get((name, threads))) for name in ASKED for threads in (1, 2)),
+    )
+
+
+def _compiled_in(standing: Standing) -> str:
+    # Nothing is mapped where the products' kernels are a part of the framework: that is the proof.
+    return f"{standing.variant.blas}, compiled in" if standing.facts else ""
+
+
+def _version(name: str, text: str) -> str:
+    return text if name == "framework" else f"{name} {text}"
+
+
+def _time(time: Time | None) -> str:
+    if time is None:
+        return "-"
+    interval = show_interval(time.low_s, time.high_s)
+    return show_duration(time.median_s) + (f" ({interval})" if interval != "-" else "")
+
+
+def _reasons(standings: Sequence[Standing]) -> list[Sheet]:
+    """What is not verified, and why, in full."""
+    lines = tuple((each.variant.id, str(each.status), each.why) for each in standings if each.why)
+    if not lines:
+        return []
+    return [Sheet("Not verified, or not all of it", ("variant", "status", "why"), lines)]
+
+
+def _document(standing: Standing, sizes: Mapping[str, Size]) -> dict[str, object]:
+    size, added = sizes.get(standing.variant.id, (None, None))
+    return {
+        "id": standing.variant.id,
+        "status": str(standing.status),
+        "why": standing.why,
+        "size_bytes": size,
+        "added_bytes": added,
+        "facts": dict(standing.facts),
+        "error": standing.error,
+        "times": [
+            {"workload": workload, "threads": threads, **time._asdict()}
+            for (workload, threads), time in sorted(standing.times.items())
+        ],
+        "variant": standing.variant.model_dump(mode="json"),
+    }
