@@ -8,7 +8,6 @@ from itertools import pairwise
 from pathlib import Path
 
 from orchestrator import errors
-from orchestrator.catalog.rows import read_variants
 from orchestrator.nouns import record
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -19,12 +18,6 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
-def variants() -> str:
-    """One line per row of the catalogue."""
-    rows = [[f"`{row.id}`", row.python, ", ".join(row.modes)] for row in read_variants().variants]
-    return table(["variant", "Python", "modes"], rows)
 
 
 def exit_codes() -> str:
@@ -65,7 +58,7 @@ def operators() -> str:
     return table(["backend", *every], rows)
 
 
-TABLES = {"variants": variants, "exit-codes": exit_codes, "statuses": statuses, "operators": operators}
+TABLES = {"exit-codes": exit_codes, "statuses": statuses, "operators": operators}
 
 
 def fill(text: str) -> str:

@@ -40,7 +40,7 @@ def catalogue_table(
     """
     if form == "json":
         return formats.write_json({"variants": [_document(each, sizes) for each in standings]})
-    sheets = [_sheet(standings, sizes), *_reasons(standings)]
+    sheets = [_sheet(standings, sizes), *_families(standings, sizes), *_reasons(standings)]
     return write_sheets(sheets, [LEGEND]) if form == "markdown" else draw_sheets(sheets, [LEGEND])
 
 
@@ -80,6 +80,28 @@ def _time(time: Time | None) -> str:
         return "-"
     interval = show_interval(time.low_s, time.high_s)
     return show_duration(time.median_s) + (f" ({interval})" if interval != "-" else "")
+
+
+def _families(standings: Sequence[Standing], sizes: Mapping[str, Size]) -> list[Sheet]:
+    """What the images of each framework take: all of each, and what they add with every layer counted once."""
+    held: dict[str, list[Size]] = {}
+    for each in standings:
+        if (size := sizes.get(each.variant.id)) is not None:
+            held.setdefault(each.variant.framework, []).append(size)
+    if not held:
+        return []
+    lines = []
+    for name, found in [*held.items(), ("all", [size for found in held.values() for size in found])]:
+        # Rows that share an image add nothing; the image is counted with the first of them.
+        images = [size for size in found if size[1] != 0]
+        lines.append((name, str(len(found)), str(len(images)), _total(images, 0), _total(images, 1)))
+    headings = ("framework", "rows", "images", "MB", "adds MB")
+    below = "`adds` counts a layer once, as `docker system df` does; a base that several frameworks use is the first's."
+    return [Sheet("What the images take", headings, tuple(lines), (below,), right=headings[1:])]
+
+
+def _total(sizes: Sequence[Size], which: int) -> str:
+    return f"{sum(size[which] or 0 for size in sizes) / 1e6:,.0f}"
 
 
 def _reasons(standings: Sequence[Standing]) -> list[Sheet]:

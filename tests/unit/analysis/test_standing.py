@@ -57,5 +57,6 @@ def test_the_table_names_every_row_with_its_reason_and_its_times() -> None:
     assert "| verified | 500 | 20 |" in line and "100.0 ms" in line and "openblas 0.3.21 Cooperlake" in line
     assert "2 variants: 1 verified, 1 not verified" in text
     assert "no source \\| host answers" in text
+    assert "| numpy | 1 | 1 | 500 | 20 |" in text and "| all | 1 | 1 | 500 | 20 |" in text
     document = json.loads(str(catalogue_table(standings, {}, "json")))
     assert [row["status"] for row in document["variants"]] == ["verified", "not verified"]
