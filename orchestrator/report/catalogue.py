@@ -90,8 +90,9 @@ def _families(standings: Sequence[Standing], sizes: Mapping[str, Size]) -> list[
             held.setdefault(each.variant.framework, []).append(size)
     if not held:
         return []
+    held["all"] = [size for sizes_of_one in held.values() for size in sizes_of_one]
     lines = []
-    for name, found in [*held.items(), ("all", [size for found in held.values() for size in found])]:
+    for name, found in held.items():
         # Rows that share an image add nothing; the image is counted with the first of them.
         images = [size for size in found if size[1] != 0]
         lines.append((name, str(len(found)), str(len(images)), _total(images, 0), _total(images, 1)))
