@@ -64,6 +64,10 @@ class Backend(object):
         """Wait for the step; name -> float32 numpy array on the host, in ONNX's layout."""
         raise NotImplementedError
 
+    def adopt(self, network, weights):
+        """In place of `build`, where a library above this framework (Keras) runs the network and asks only how:
+        `network(weights, tensors)` computes what it runs, as a function of what its owner sets as `tensors`."""
+
     # -- what it says of itself ----------------------------------------------------------------------------------
 
     def version(self):

@@ -2,9 +2,8 @@
 # ruff: noqa: N802, ARG002  (methods are called after ONNX's operators, and all take a node and its weights)
 
 import os
-import re
 
-from workloads.backends import base
+from workloads.backends import base, xla_evidence
 from workloads.backends.base import Unsupported
 
 FROM_NCHW = (0, 3, 1, 2)
@@ -38,6 +37,12 @@ class Backend(base.Backend):
         self.hlo = None
         self.function = self.jax.jit(network)
         self.weights = self.jax.block_until_ready(self.jax.device_put(self.weights))
+
+    def adopt(self, network, weights):
+        self.hlo = None
+        self.function = self.jax.jit(network)
+        # Only their shapes: the owner's own calls may donate the buffers.
+        self.weights = [self.jax.ShapeDtypeStruct(each.shape, each.dtype) for each in weights]
 
     def load(self, arrays):
         tensors = {name: a.transpose(0, 2, 3, 1) if a.ndim == 4 else a for name, a in arrays.items()}
@@ -73,24 +78,17 @@ class Backend(base.Backend):
         return {"tf_XLAEigen": names.count("tf_XLAEigen")}
 
     def precision(self):
-        types = set(re.findall(r" = \(?(f16|bf16|f32|f64|s8)\[", self._compiled()))
-        return "float32" if types == {"f32"} else ", ".join(sorted(types))
+        return xla_evidence.precision(self._compiled())
 
     def static_libraries(self):
         """XLA, and whose kernels it chose: YNNPACK where it fused products for it, Eigen for the others."""
         import jaxlib  # noqa: PLC0415
 
-        inside, outside = products(self._compiled())
-        how = "{0} products and convolutions in XLA's optimised HLO, {1} of them in YNNPACK's fusions"
-        made = {"version": jaxlib.__version__, "how": how.format(inside + outside, inside)}
-        kernels = ["eigen"] * bool(outside) + ["ynnpack"] * bool(inside)
-        core = "+".join(kernels) or None
-        return [dict(made, kind="blas", name="xla", core=core)]
+        return [xla_evidence.library(self._compiled(), jaxlib.__version__)]
 
     def onednn_state(self):
-        calls = len(re.findall(r"__onednn\$", self._compiled()))
-        reason = "{0} __onednn$ calls beside {1} products and convolutions in XLA's optimised HLO"
-        return ("on" if calls else "off", None, reason.format(calls, sum(products(self._compiled()))))
+        state, reason = xla_evidence.onednn_state(self._compiled())
+        return (state, None, reason)
 
     def _compiled(self):
         """XLA's optimised HLO of the function, as text; lowered once more, as a jitted function does not show it."""
@@ -187,12 +185,3 @@ def pool_window(node):
     kernel, strides = node.attrs["kernel_shape"], node.attrs.get("strides", [1, 1])
     top, left, bottom, right = node.attrs.get("pads", [0, 0, 0, 0])
     return (1, *kernel, 1), (1, *strides, 1), ((0, 0), (top, bottom), (left, right), (0, 0))
-
-
-def products(hlo):
-    """(inside, outside) YNNPACK's fusions: how many `dot` and `convolution` the text of an HLO module has."""
-    fused = set(re.findall(r"calls=(%[\w.-]+)[^\n]*__ynn_fusion", hlo))
-    counts = {True: 0, False: 0}
-    for name, body in re.findall(r"^(?:ENTRY )?(%[\w.-]+) \([^\n]*\{\n(.*?)^\}", hlo, re.MULTILINE | re.DOTALL):
-        counts[name in fused] += len(re.findall(r" (?:dot|convolution)\(", body))
-    return counts[True], counts[False]

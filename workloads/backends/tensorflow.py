@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from workloads.backends import base, tensorflow_evidence
 from workloads.backends.base import Unsupported
+from workloads.backends.padding import is_same
 
 FROM_NCHW = (0, 3, 1, 2)
 """Where an axis of NCHW lies in NHWC."""
@@ -13,12 +14,7 @@ FROM_NCHW = (0, 3, 1, 2)
 
 def conv_padding(node):
     """ONNX's pads as the `padding` of a convolution: a word where one says the same, otherwise pairs."""
-    kernel, pads = node.attrs["kernel_shape"], list(node.attrs.get("pads", [0, 0, 0, 0]))
-    before = [(k - 1) // 2 for k in kernel]
-    same = before + [k - 1 - b for k, b in zip(kernel, before)]  # noqa: B905  (3.10 has it)
-    if node.attrs.get("strides", [1, 1]) == node.attrs.get("dilations", [1, 1]) == [1, 1] and pads == same:
-        return "SAME"  # at a larger stride SAME pads [0, 0, 1, 1] where symmetric pads say [1, 1, 1, 1]
-    return pairs(pads)
+    return "SAME" if is_same(node) else pairs(node.attrs.get("pads", [0, 0, 0, 0]))
 
 
 def pairs(pads):
@@ -101,6 +97,10 @@ class Backend(base.Backend):
         else:
             self.function = self._traced().get_concrete_function()
 
+    def adopt(self, network, weights):
+        self.network = lambda *tensors: network(weights, tensors)
+        self.signature = None  # the tensors of the first call
+
     def _traced(self):
         options = {"jit_compile": True} if self.execution == "xla" else {}
         return tf.function(self.network, input_signature=self.signature, **options)
@@ -135,6 +135,8 @@ class Backend(base.Backend):
         }
 
     def static_libraries(self):
+        if self.execution == "xla":
+            return tensorflow_evidence.xla_libraries(self._traced(), self.tensors)
         return tensorflow_evidence.static_libraries()
 
     def arithmetic(self):

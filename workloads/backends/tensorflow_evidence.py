@@ -6,6 +6,8 @@ from collections import Counter
 
 import tensorflow as tf
 
+from workloads.backends import xla_evidence
+
 COMPUTING = ("Conv2D", "_FusedConv2D", "DepthwiseConv2dNative", "_FusedDepthwiseConv2dNative", "MatMul", "_FusedMatMul")
 """Operators of a graph that oneDNN's rewriting would have replaced."""
 
@@ -85,6 +87,15 @@ def switch_state():
 
 def xla_state(function, tensors):
     """XLA compiles the convolutions itself, whatever the switch says, unless its HLO calls oneDNN."""
-    text = function.experimental_get_compiler_ir(*tensors)(stage="optimized_hlo")
-    calls = len(re.findall(r"__onednn\$", text))
-    return ("on" if calls else "off"), "{0} __onednn$ calls in XLA's optimised HLO".format(calls)
+    return xla_evidence.onednn_state(optimised_hlo(function, tensors))
+
+
+def xla_libraries(function, tensors):
+    """What `static_libraries` returns, with XLA in the place of Eigen's operators."""
+    others = [entry for entry in static_libraries() if entry["name"] != "eigen"]
+    return [xla_evidence.library(optimised_hlo(function, tensors), tf.__version__)] + others
+
+
+def optimised_hlo(function, tensors):
+    """What XLA made of `tf.function` `function` for `tensors`, as text."""
+    return function.experimental_get_compiler_ir(*tensors)(stage="optimized_hlo")

@@ -28,12 +28,15 @@ BACKENDS = {
     "onnxruntime": ("onnxruntime", ["default"]),
     "jax": ("jax", ["default"]),
     "openvino": ("openvino", ["default"]),
+    "keras": ("keras", ["default", "predict", "call"]),  # over what KERAS_BACKEND names
 }
 """Backend -> (the module that must be importable, the execution modes tried)."""
 
 WITHOUT = {
     "numpy_blas": {"conv-groups", "conv-groups-uneven"},  # group between 1 and the number of channels
     "tensorflow": {"depthwise-uneven-strides"},  # depthwise_conv2d takes one stride for both axes
+    "keras": {"depthwise-uneven-strides"},  # and so does DepthwiseConv2D
+    "keras-predict": {"matmul"},  # predict() cuts all inputs along one axis
 }
 """Cases that a backend answers with `unsupported`; that it does so is tested as well."""
 
@@ -134,7 +137,7 @@ def distance(found: Any, expected: Any) -> float:
 def test_an_operator_computes_what_the_reference_says(backend: Any, case: str) -> None:
     made, inputs = CASES[case]
     weights, arrays = {"y": seeded(made.shapes)}, seeded(inputs)
-    if case in WITHOUT.get(backend.key, ()):
+    if case in WITHOUT.get(backend.key, set()) | WITHOUT.get(f"{backend.key}-{backend.execution}", set()):
         with pytest.raises(Unsupported):
             computed(backend, [made], weights, arrays)
         return
