@@ -17,6 +17,7 @@ Said = tuple[str | None, str]
 """A value, or None and the reason."""
 
 VERSION = "proc/driver/nvidia/version"
+NO_DRIVER = f"/{VERSION}: no NVIDIA driver is loaded"
 # A field of /proc/driver/nvidia/gpus/*/information -> ours.
 FIELDS = {"Model": "gpu_model", "GPU UUID": "gpu_uuid", "Video BIOS": "gpu_vbios", "GPU Firmware": "gpu_firmware"}
 
@@ -28,7 +29,7 @@ def describe_gpus(root: Path, open_source: Callable[[], tuple[GpuSource | None, 
     """
     driver = _read(root / VERSION)
     if not driver:
-        absent = (None, f"/{VERSION}: no NVIDIA driver is loaded")
+        absent = (None, NO_DRIVER)
         return dict.fromkeys(("gpu_driver", *FIELDS.values(), "gpu_clocks"), absent)
     version = re.search(r"Module\s+(?:for \S+\s+)?([\d.]+)", driver)
     found: dict[str, Said] = {"gpu_driver": (version[1], "") if version else (None, f"/{VERSION} names no version")}
@@ -38,6 +39,26 @@ def describe_gpus(root: Path, open_source: Callable[[], tuple[GpuSource | None, 
         said = [match[1] for text in texts if (match := re.search(rf"^{field}:\s*(\S.*?)\s*$", text, re.MULTILINE))]
         found[name] = (", ".join(said), "") if said else (None, "the driver's files do not say")
     return found | {"gpu_clocks": _read_clocks(open_source)}
+
+
+def list_gpus(
+    root: Path = Path("/"), open_source: Callable[[], tuple[GpuSource | None, str]] = open_gpus
+) -> tuple[tuple[str, ...], str]:
+    """(UUIDs in the driver's order, why there are none): by NVML, else by the driver's own files."""
+    if not _read(root / VERSION):
+        return (), NO_DRIVER
+    source, reason = open_source()
+    if source is not None:
+        try:
+            if found := source.list_uuids():
+                return found, ""
+            reason = "NVML shows no GPU"
+        except Exception as error:  # the driver's files are asked instead
+            reason = f"NVML: {error}"
+        finally:
+            source.close()
+    uuids, _ = describe_gpus(root, lambda: (None, reason))["gpu_uuid"]
+    return (tuple(uuids.split(", ")), "") if uuids else ((), f"{reason}, and the driver's files name none")
 
 
 def _read_clocks(open_source: Callable[[], tuple[GpuSource | None, str]]) -> Said:

@@ -39,6 +39,8 @@ class Job(Noun):
     seed: int
     threads: int
     onednn: str
+    device: str = "cpu"
+    """What to compute on: `cpu`, or `cuda` for the one GPU that the process is shown."""
     warmup: int
     min_time_s: float
     min_count: int

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.errors import UnknownNameError
 from orchestrator.nouns.plan import Cell, Plan, Skipped
+from orchestrator.nouns.variant import Device
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -23,19 +24,21 @@ def make_plan(
     threads: Sequence[int],
     modes: str = "",
     cpu_flags: frozenset[str] | None = None,
+    no_gpu: str = "",
     refuse: Callable[[Variant], str] = lambda _: "",
     skipped: Iterable[Skipped] = (),
 ) -> Plan:
     """Every workload on every variant at every thread count, as one plan.
 
     `modes` is a glob over a variant's execution modes; empty takes the first of each. `cpu_flags` are this
-    machine's (None: unknown, nothing is left out for them). `refuse` is the engine's reason against a variant.
+    machine's (None: unknown, nothing is left out for them), `no_gpu` is why it has no GPU (empty: it has one).
+    `refuse` is the engine's reason against a variant.
     A variant that cannot run is among the skipped with its reason, once.
     """
     left_out = list(skipped)
     runnable: list[tuple[Variant, tuple[str, ...]]] = []
     for variant in variants:
-        reason = _lacks(variant, cpu_flags) or refuse(variant)
+        reason = _lacks(variant, cpu_flags, no_gpu) or refuse(variant)
         if reason:
             left_out.append(Skipped(variant.id, reason))
             continue
@@ -59,7 +62,9 @@ def make_plan(
     )
 
 
-def _lacks(variant: Variant, cpu_flags: frozenset[str] | None) -> str:
+def _lacks(variant: Variant, cpu_flags: frozenset[str] | None, no_gpu: str) -> str:
+    if variant.device is Device.CUDA and no_gpu:
+        return f"device {variant.device}: expected an NVIDIA GPU on this host, found none: {no_gpu}"
     if cpu_flags is None:
         return ""
     missing = [flag for flag in variant.cpu_flags if flag not in cpu_flags]

@@ -36,6 +36,7 @@ def make_job(
         seed=method.seed,
         threads=cell.threads,
         onednn=str(variant.onednn),
+        device=str(variant.device),
         warmup=method.warmup,
         min_time_s=method.min_time_s,
         min_count=method.min_count,

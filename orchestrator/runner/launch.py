@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.nouns.job import REPLY_BYTES
 from orchestrator.nouns.launch import Launch
+from orchestrator.nouns.variant import Device
 from orchestrator.runner.reply import REPLY_FILE
 
 if TYPE_CHECKING:
@@ -84,8 +85,12 @@ def make_launch(
     cpuset: CpuSet,
     run: str,
     attempt: int,
+    gpus: tuple[str, ...] = (),
 ) -> Launch:
-    """One process: the code and the job as files, the reply as the one result, the cell's CPUs and limits."""
+    """One process: the code and the job as files, the reply as the one result, the cell's CPUs and limits.
+
+    `gpus` are those of this host, by UUID: a CUDA row gets the first of them, and any other row none.
+    """
     return Launch(
         name=f"{trial.cell.id}#{trial.block}.{attempt}",
         image=reference,
@@ -95,6 +100,7 @@ def make_launch(
         results={REPLY_FILE: REPLY_BYTES},
         cpus=cpuset.cpus,
         siblings=tuple(sorted(cpuset.blocked - set(cpuset.cpus))),
+        gpus=gpus[:1] if variant.device is Device.CUDA else (),
         mems=cpuset.mems,
         labels={"bench.run": run},
         **make_limits(method, trial.cell.threads),  # type: ignore[arg-type]

@@ -11,8 +11,10 @@ from orchestrator.catalog.select import leave_unverified, select
 from orchestrator.catalog.work import read_suites, select_workloads
 from orchestrator.engines.choose import make_engine
 from orchestrator.errors import UnknownNameError, UsageError
+from orchestrator.host.drivers import list_gpus
 from orchestrator.host.fingerprint import read_cpu_flags
 from orchestrator.host.site import read_config
+from orchestrator.nouns.variant import Device
 from orchestrator.nouns.workload import Method
 from orchestrator.planner.cells import make_plan
 from orchestrator.render.rows import find_lock_problem
@@ -73,6 +75,7 @@ def plan_request(request: Request, refuse: Callable[..., str] = lambda _: "") ->
         threads=read_threads(request.threads),
         modes=request.modes,
         cpu_flags=read_cpu_flags(),
+        no_gpu=list_gpus()[1] if any(row.device is Device.CUDA for row in chosen.variants) else "",
         refuse=refuse_row,
         skipped=chosen.skipped,
     )

@@ -162,6 +162,7 @@ class _Desk:
             cpuset=self.setup.cpusets[cell.threads],
             run=self.run,
             attempt=subject.attempt,
+            gpus=self.setup.gpus,
         )
 
     def _launch(self, launch: Launch) -> Outcome | None:

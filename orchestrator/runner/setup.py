@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator import paths
 from orchestrator.errors import BuildError
+from orchestrator.host.drivers import list_gpus
 from orchestrator.host.fingerprint import Fingerprint, read_fingerprint
 from orchestrator.host.locks import find_lock_folder
 from orchestrator.host.topology import Core, CpuSet, choose_cpus, read_topology
+from orchestrator.nouns.variant import Device
 from orchestrator.runner.code import Code, read_code
 from orchestrator.runner.job import make_job
 from orchestrator.runner.key import cell_key
@@ -53,6 +55,8 @@ class Setup(NamedTuple):
     host: Mapping[str, str | None]
     host_unavailable: Mapping[str, str]
     """Field of `host` -> why it is null."""
+    gpus: tuple[str, ...]
+    """UUIDs of the GPUs of this host, in the driver's order; empty where no row of the plan asks for one."""
     lock_folder: Path | None
     """None where nothing runs on this machine's cores."""
 
@@ -92,6 +96,7 @@ def make_setup(
         cpusets={threads: choose_cpus(threads, cores) for threads in sorted({cell.threads for cell in plan.cells})},
         host=seen.values,
         host_unavailable=seen.reasons,
+        gpus=list_gpus()[0] if any(row.device is Device.CUDA for row in plan.variants) else (),
         lock_folder=None if pretended else find_lock_folder(),
     )
 

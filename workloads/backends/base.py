@@ -32,15 +32,20 @@ class Backend(object):
     name = ""
     module = None  # what is imported, where it is not called as the framework is
     modes = ("default",)
+    devices = ("cpu",)
+    """What it can be told to compute on: `cpu`, `cuda`."""
     batch_statistics = False
     """Whether it has BatchNormalization with `training_mode`: no network here wants it, published scripts ran it."""
 
-    def __init__(self, threads, execution, onednn):
+    def __init__(self, threads, execution, onednn, device="cpu"):
+        if device not in self.devices:
+            raise Unsupported("device {0!r}: {1} has {2}".format(device, self.name, ", ".join(self.devices)))
         if execution not in self.modes:
             raise Unsupported("mode {0!r}: {1} has {2}".format(execution, self.name, ", ".join(self.modes)))
         self.threads = threads
         self.execution = execution
         self.onednn = onednn  # "on", "off" or "absent": what the label claims; proved afterwards
+        self.device = device  # what was asked for; placement() says where it was
 
     # -- computing -----------------------------------------------------------------------------------------------
 
@@ -93,6 +98,12 @@ class Backend(object):
     def arithmetic(self):
         """What else steers its arithmetic, read back: {"gradients": "off", "tf32": "off", ...}; a text each."""
         return {}
+
+    def placement(self):
+        """Where the last step left its results, read back: `cpu`, `cuda:0`."""
+        if self.device != "cpu":
+            raise NotImplementedError
+        return "cpu"
 
     def static_libraries(self):
         """Libraries inside its own files: [{"kind", "name", "version", "how"}, ...], the proof in `how`."""

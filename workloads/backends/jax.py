@@ -14,13 +14,14 @@ class Backend(base.Backend):
     """Weights are arguments: closed over, 138 million constants would go through XLA's passes at every compilation."""
 
     name = "jax"
+    devices = ("cpu", "cuda")
 
     def configure(self):
         # XLA's CPU client reads the size of its pool from here, once, when it is made; otherwise it takes the affinity.
         os.environ["PJRT_NPROC"] = str(self.threads)
         import jax  # noqa: PLC0415  (after the variable is set)
 
-        jax.config.update("jax_platforms", "cpu")
+        jax.config.update("jax_platforms", self.device)
         jax.config.update("jax_default_matmul_precision", "highest")
         self.jax = jax
 
@@ -75,15 +76,30 @@ class Backend(base.Backend):
         for task in os.listdir("/proc/self/task"):
             with open("/proc/self/task/{0}/comm".format(task)) as file:
                 names.append(file.read().strip())
-        return {"tf_XLAEigen": names.count("tf_XLAEigen")}
+        count = names.count("tf_XLAEigen")
+        return {"tf_XLAEigen": count} if count else {}
 
     def precision(self):
         return xla_evidence.precision(self._compiled())
 
+    def placement(self):
+        found = {device for tensor in self.jax.tree_util.tree_leaves(self.result) for device in tensor.devices()}
+        names = {("cpu" if each.platform == "cpu" else "cuda:{0}".format(each.local_hardware_id)) for each in found}
+        return ", ".join(sorted(names))
+
+    def arithmetic(self):
+        highest = self.jax.config.jax_default_matmul_precision == "highest"  # "Full float32 computation", not TF32
+        return {"gradients": "off", "tf32": "off" if highest else "allowed"}
+
     def static_libraries(self):
-        """XLA, and whose kernels it chose: YNNPACK where it fused products for it, Eigen for the others."""
+        """XLA, and whose kernels it chose: YNNPACK where it fused products for it, Eigen for the others.
+
+        On a GPU, where the products are calls of cuBLAS and cuDNN, it is named only if some were left to XLA itself.
+        """
         import jaxlib  # noqa: PLC0415
 
+        if self.device == "cuda":
+            return xla_evidence.left_to_xla(self._compiled(), jaxlib.__version__)
         return [xla_evidence.library(self._compiled(), jaxlib.__version__)]
 
     def onednn_state(self):

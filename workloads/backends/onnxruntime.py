@@ -21,12 +21,20 @@ class Backend(base.Backend):
     """Every method only writes a node: operators, attributes and layout are ONNX's own."""
 
     name = "onnxruntime"
+    devices = ("cpu", "cuda")
 
     def configure(self):
         self.options = onnxruntime.SessionOptions()
         self.options.intra_op_num_threads = self.threads
         self.options.inter_op_num_threads = 1
         self.options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        self.providers = ["CPUExecutionProvider"]
+        if self.device == "cuda":
+            onnxruntime.preload_dlls(directory="")  # CUDA's libraries from the wheels that lie beside this one
+            if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+                raise RuntimeError("no CUDAExecutionProvider: " + ", ".join(onnxruntime.get_available_providers()))
+            self.options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+            self.providers = [("CUDAExecutionProvider", {"device_id": "0", "use_tf32": "0"})]
 
     def build(self, nodes, weights, inputs, outputs):
         self.nodes = []
@@ -44,19 +52,29 @@ class Backend(base.Backend):
         names = list(self.values)
         arrays = [onnxruntime.OrtValue.ortvalue_from_numpy(self.values[name]) for name in names]
         self.options.add_external_initializers(names, arrays)
-        self.session = onnxruntime.InferenceSession(
-            model.SerializeToString(), self.options, providers=["CPUExecutionProvider"]
-        )
+        self.session = onnxruntime.InferenceSession(model.SerializeToString(), self.options, providers=self.providers)
         self._bind_outputs()
 
     def _bind_outputs(self):
-        """Results are written where `fetch` finds them; without a binding each `run` would copy them once more."""
+        """Results are written where `fetch` finds them; without a binding each `run` would copy them once more.
+
+        Those of a GPU stay there until they are fetched.
+        """
         self.binding = self.session.io_binding()
+        if self.device == "cuda":
+            for value in self.session.get_outputs():
+                self.binding.bind_output(value.name, "cuda", 0)
+            return
         self.results = {value.name: np.empty(value.shape, np.float32) for value in self.session.get_outputs()}
         for name, array in self.results.items():
             self.binding.bind_output(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
 
     def load(self, arrays):
+        if self.device == "cuda":
+            for name, array in arrays.items():
+                placed = onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array), "cuda", 0)
+                self.binding.bind_ortvalue_input(name, placed)
+            return
         self.arrays = {
             name: np.ascontiguousarray(array) for name, array in arrays.items()
         }  # the binding keeps no reference
@@ -67,6 +85,10 @@ class Backend(base.Backend):
         self.session.run_with_iobinding(self.binding)
 
     def fetch(self):
+        if self.device == "cuda":
+            self.binding.synchronize_outputs()
+            names = [value.name for value in self.session.get_outputs()]
+            return dict(zip(names, self.binding.copy_outputs_to_cpu()))  # noqa: B905  (3.10 has it)
         return self.results
 
     # -- what it says of itself ------------------------------------------------------------------------------------
@@ -83,7 +105,23 @@ class Backend(base.Backend):
 
     def precision(self):
         types = {value.type for value in self.session.get_inputs() + self.session.get_outputs()}
-        return "float32" if types == {"tensor(float)"} else ", ".join(sorted(types))
+        if types != {"tensor(float)"}:
+            return ", ".join(sorted(types))
+        return "float32" if self._tf32() == "off" else "float32, products tf32"
+
+    def _tf32(self):
+        options = self.session.get_provider_options().get("CUDAExecutionProvider", {"use_tf32": "0"})
+        return "off" if options.get("use_tf32") == "0" else "allowed"
+
+    def arithmetic(self):
+        return {"tf32": self._tf32()} if self.device == "cuda" else {}
+
+    def placement(self):
+        if self.device == "cpu":
+            return "cpu"
+        names = {value.device_name() for value in self.binding.get_outputs()}
+        options = self.session.get_provider_options().get("CUDAExecutionProvider", {})
+        return ", ".join(sorted("{0}:{1}".format(name, options.get("device_id", "?")) for name in names))
 
     def static_libraries(self):
         from onnxruntime.capi import onnxruntime_pybind11_state as module  # noqa: PLC0415  (the file that holds the kernels)

@@ -23,9 +23,15 @@ class Backend(base.Backend):
     name = "pytorch"
     module = "torch"
     modes = ("default", "channels_last", "autograd")
+    devices = ("cpu", "cuda")
     batch_statistics = True
 
     def configure(self):
+        self.place = torch.device("cuda:0" if self.device == "cuda" else "cpu")
+        if self.device == "cuda":
+            if not torch.cuda.is_available():
+                raise RuntimeError("torch.cuda.is_available() is False; built for CUDA {0}".format(torch.version.cuda))
+            torch.backends.cudnn.allow_tf32 = False  # its own default lets convolutions round to 10 bits of mantissa
         torch.set_num_threads(self.threads)
         try:
             torch.set_num_interop_threads(1)
@@ -49,9 +55,10 @@ class Backend(base.Backend):
             self.result = self.walk(self.made, self.tensors, self.outputs)
 
     def fetch(self):
-        return {name: tensor.detach().numpy() for name, tensor in self.result.items()}
+        return {name: tensor.detach().cpu().numpy() for name, tensor in self.result.items()}
 
     def _place(self, tensor):
+        tensor = tensor.to(self.place)
         if self.execution == "channels_last" and tensor.dim() == 4:
             return tensor.contiguous(memory_format=torch.channels_last)
         return tensor
@@ -86,13 +93,24 @@ class Backend(base.Backend):
     def precision(self):
         # "high" and "medium" let a product be computed in TF32 or bfloat16.
         allowed = torch.get_float32_matmul_precision()
-        return "float32" if allowed == "highest" else "float32, products {0}".format(allowed)
+        if allowed != "highest":
+            return "float32, products {0}".format(allowed)
+        return "float32" if self._tf32() == "off" else "float32, convolutions tf32"
+
+    def _tf32(self):
+        allowed = torch.get_float32_matmul_precision() != "highest"
+        if self.device == "cuda":
+            allowed = allowed or torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32
+        return "allowed" if allowed else "off"
+
+    def placement(self):
+        return ", ".join(sorted({str(tensor.device) for tensor in self.result.values()}))
 
     def arithmetic(self):
         recorded = any(tensor.requires_grad or tensor.grad_fn is not None for tensor in self.result.values())
         return {
             "gradients": "on" if recorded else "off",
-            "tf32": "allowed" if torch.get_float32_matmul_precision() != "highest" else "off",
+            "tf32": self._tf32(),
         }
 
     def onednn_state(self):
@@ -144,7 +162,7 @@ class Backend(base.Backend):
         return lambda x: F.batch_norm(x, mean, var, scale, shift, training=False, eps=epsilon)
 
     def Constant(self, node, weights):
-        value = torch.tensor(node.attrs["value_float"])
+        value = torch.tensor(node.attrs["value_float"], device=self.place)
         return lambda: value
 
     def Div(self, node, weights):

@@ -78,9 +78,19 @@ class Backend(base.Backend):
 
     name = "tensorflow"
     modes = ("default", "eager", "xla")
+    devices = ("cpu", "cuda")
 
     def configure(self):
-        tf.config.set_visible_devices([], "GPU")
+        if self.device == "cuda":
+            found = tf.config.list_physical_devices("GPU")
+            if not found:
+                built = dict(tf.sysconfig.get_build_info())
+                raise RuntimeError("TensorFlow finds no GPU; built with {0}".format(built))
+            tf.config.set_visible_devices(found[:1], "GPU")
+            tf.config.set_soft_device_placement(False)  # an operator without a kernel there is an error, not a detour
+            tf.config.experimental.enable_tensor_float_32_execution(enabled=False)
+        else:
+            tf.config.set_visible_devices([], "GPU")
         tf.config.threading.set_intra_op_parallelism_threads(self.threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
 
@@ -138,6 +148,13 @@ class Backend(base.Backend):
         if self.execution == "xla":
             return tensorflow_evidence.xla_libraries(self._traced(), self.tensors)
         return tensorflow_evidence.static_libraries()
+
+    def precision(self):
+        allowed = self.device == "cuda" and tf.config.experimental.tensor_float_32_execution_enabled()
+        return "float32, products tf32" if allowed else "float32"
+
+    def placement(self):
+        return tensorflow_evidence.placement(self.result.values())
 
     def arithmetic(self):
         allowed = tf.config.experimental.tensor_float_32_execution_enabled()

@@ -39,6 +39,12 @@ def version(name):
     return next((entry["version"] for entry in static_libraries() if entry["name"] == name), None)
 
 
+def placement(tensors):
+    """`cuda:0` of `/job:localhost/replica:0/task:0/device:GPU:0`, `cpu` of `...:CPU:0`, for all of them."""
+    names = {tensor.device.rpartition("/device:")[2].lower() for tensor in tensors}
+    return ", ".join(sorted("cpu" if name.startswith("cpu") else name.replace("gpu", "cuda") for name in names))
+
+
 def onednn_state(execution, function, tensors):
     """(state, reason) of `tf.function` `function` called with `tensors`, by the way in which the mode can show it."""
     try:

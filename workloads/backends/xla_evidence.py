@@ -26,6 +26,14 @@ def library(hlo, version):
     }
 
 
+def left_to_xla(hlo, version):
+    """[XLA], where it computes products with code of its own; [] where a GPU's libraries are called for all of them."""
+    own = sum(products(hlo))
+    called = len(re.findall(r'custom_call_target="__cu(?:blas|dnn)', hlo))
+    how = "{0} products in XLA's optimised HLO beside {1} calls of cuBLAS and cuDNN"
+    return [{"kind": "blas", "name": "xla", "version": version, "how": how.format(own, called)}] if own else []
+
+
 def onednn_state(hlo):
     """(state, reason): whether XLA left something to oneDNN."""
     calls = len(re.findall(r"__onednn\$", hlo))

@@ -27,7 +27,7 @@ def collect(job, backend, step, *, counter, wall_s, denormals):
         "framework_version": backend.version(),
         "package": package.package(backend.module or backend.name),
         "build": backend.build_string(),
-        "device": getattr(backend, "device", "cpu"),
+        "device": backend.placement(),
         "precision": backend.precision(),
         "libraries": libraries.describe(paths) + [static(entry) for entry in backend.static_libraries()],
         "threads": {

@@ -20,6 +20,7 @@ PROVIDERS = (
     (r"^lib(f77|c)?blas\b", r"^openblas", "openblas", False),
     (r"^lib(f77|c)?blas\b", r"^blis", "blis", False),
     (r"^lib(f77|c)?blas\b", r"^atlas", "atlas", False),
+    (r"^libcublas\.so", r"", "cublas", True),
     (r"^lib(f77blas|satlas|ptcblas|ptf77blas)\b", r"", "atlas", False),
 )
 

@@ -120,6 +120,17 @@ def read_reference(_library):
     return {"threads": 1, "threading": "sequential"}
 
 
+def read_cublas(library):
+    """Version of cuBLAS, as `cublasGetProperty` tells without a GPU: 13.1.0."""
+    numbers = []
+    for kind in range(3):  # MAJOR_VERSION, MINOR_VERSION, PATCH_LEVEL of library_types.h
+        value = ctypes.c_int(-1)
+        if not hasattr(library, "cublasGetProperty") or library.cublasGetProperty(kind, ctypes.byref(value)) != 0:
+            return {}
+        numbers.append(str(value.value))
+    return {"version": ".".join(numbers)}
+
+
 def read_openmp(library):
     """Threads of an OpenMP runtime."""
     return {"threads": symbols.call(library, ["omp_get_max_threads"], ctypes.c_int)}
@@ -145,6 +156,7 @@ READERS = {
     "blis": blis.read_blis,
     "atlas": read_atlas,
     "reference": read_reference,
+    "cublas": read_cublas,
     "libgomp": read_openmp,
     "libiomp5": read_openmp,
     "libomp": read_openmp,

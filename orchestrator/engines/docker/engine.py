@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from orchestrator.nouns.launch import Launch
     from orchestrator.nouns.variant import Variant
 
+# moby, daemon/devices_linux.go: no driver has registered itself for the capability `gpu`.
+NO_GPU_DRIVER = "could not select device driver"
+
 
 class DockerEngine:
     """Docker 23.0 or newer, Podman 4 or newer, through one client that all launches share."""
@@ -57,10 +60,8 @@ class DockerEngine:
         except (DockerException, RequestException) as error:
             raise NoEngineError(f"the container engine answers with an error: {describe_failure(error)}") from error
 
-    def refuse(self, variant: Variant) -> str:
-        """A device other than the CPU needs passing it through, which this engine does not do yet."""
-        if variant.device != "cpu":
-            return f"device {variant.device}: the docker engine runs CPU variants only"
+    def refuse(self, variant: Variant) -> str:  # noqa: ARG002  (the protocol's)
+        """Nothing: what has an image can be run, and whether there is a GPU is this host's affair."""
         return ""
 
     def prepare(self, variant: Variant, image: Image) -> str:
@@ -104,6 +105,9 @@ class DockerEngine:
         except ImageNotFound as error:
             raise BuildError(f"{launch.name}: the image {launch.image} is gone; run `bench build`") from error
         except (NoEngineError, APIError, RequestException, HTTPError, OSError) as error:
+            if launch.gpus and NO_GPU_DRIVER in describe_failure(error):
+                message = f"{launch.name}: the engine cannot pass a GPU into a container: {describe_failure(error)}"
+                raise BuildError(f"{message}; install the NVIDIA Container Toolkit and restart it") from error
             outcome = _without_process(End.ENGINE_LOST, describe_failure(error), begin)
         finally:
             if container:

@@ -90,6 +90,19 @@ def _host_config(launch: Launch) -> dict[str, Any]:
         "LogConfig": {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "1"}},
         "RestartPolicy": {"Name": "no"},
         "AutoRemove": False,  # what it left behind is read after its death
+        **({"DeviceRequests": [_gpu_request(launch)]} if launch.gpus else {}),
+    }
+
+
+def _gpu_request(launch: Launch) -> dict[str, Any]:
+    """These GPUs by UUID, as `docker run --gpus device=UUID`; an index would name another one after a reboot.
+
+    `compute` brings CUDA's driver library into the container and `utility` NVML; nothing of graphics or video.
+    """
+    return {
+        "Driver": "nvidia",
+        "DeviceIDs": list(launch.gpus),
+        "Capabilities": [["gpu", "compute", "utility"]],
     }
 
 

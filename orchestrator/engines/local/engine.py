@@ -64,8 +64,6 @@ class LocalEngine:
         """What needs an image cannot run without a container; what needs another Python needs that Python."""
         if variant.install != "pip":
             return f"install {variant.install}: the local engine makes virtual environments, of pip rows only"
-        if variant.device != "cpu":
-            return f"device {variant.device}: the local engine runs CPU variants only"
         if variant.sdists or variant.blas_apt or variant.apt or variant.links:
             return "needs packages of a distribution, or wheels made from source: both are made in an image only"
         if variant.python not in self._refusals:
@@ -151,6 +149,7 @@ def _start(launch: Launch, folder: Path, work: Path) -> tuple[subprocess.Popen[b
         "VIRTUAL_ENV": launch.image,
         "HOME": str(private),
         "TMPDIR": str(private),
+        **({"CUDA_VISIBLE_DEVICES": ",".join(launch.gpus)} if launch.gpus else {}),
     }
     reader, writer = os.pipe2(os.O_CLOEXEC)
     try:

@@ -12,8 +12,8 @@ from orchestrator.engines.docker import client, read
 from orchestrator.engines.docker.engine import DockerEngine
 from orchestrator.engines.docker.launch import deadline_s, make_container, make_tar
 from orchestrator.engines.owner import Life, check_life, read_owner, this_process
-from orchestrator.errors import NoEngineError
-from orchestrator.nouns.launch import Launch
+from orchestrator.errors import BuildError, NoEngineError
+from orchestrator.nouns.launch import End, Launch
 
 
 def launch(**fields: Any) -> Launch:
@@ -37,6 +37,30 @@ def test_pinned_by_cpuset_and_never_by_a_quota() -> None:
     host = make_container(launch())["HostConfig"]
     assert (host["CpusetCpus"], host["CpusetMems"]) == ("2,3", "1")
     assert not {"NanoCpus", "CpuQuota", "CpuPeriod", "CpuShares"} & set(host)
+
+
+def test_a_gpu_is_asked_for_by_its_uuid_and_where_none_is_given_none_is_asked_for() -> None:
+    host = make_container(launch(gpus=("GPU-5d3c",)))["HostConfig"]
+    assert host["DeviceRequests"] == [
+        {"Driver": "nvidia", "DeviceIDs": ["GPU-5d3c"], "Capabilities": [["gpu", "compute", "utility"]]}
+    ]
+    assert "DeviceRequests" not in make_container(launch())["HostConfig"]
+
+
+def test_an_engine_without_the_toolkit_for_gpus_is_told_from_one_that_went_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from docker.errors import APIError
+
+    def fail(*_: Any) -> str:
+        raise APIError("500", explanation='could not select device driver "nvidia" with capabilities: [[gpu]]')
+
+    monkeypatch.setattr("orchestrator.engines.docker.engine.create_container", fail)
+    monkeypatch.setattr("orchestrator.engines.docker.engine.open_client", lambda _: object())
+    monkeypatch.setattr(DockerEngine, "close", lambda _: None)
+    with pytest.raises(BuildError, match="NVIDIA Container Toolkit"):
+        DockerEngine().run(launch(gpus=("GPU-5d3c",)))
+    assert DockerEngine().run(launch()).end is End.ENGINE_LOST
 
 
 def test_nothing_of_the_host_is_shared() -> None:

@@ -74,6 +74,15 @@ json.dump({
 """
 
 
+def test_a_gpu_is_shown_by_its_uuid_whatever_the_host_shows_itself(
+    engine: LocalEngine, environment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    code = "import os; open('reply.json', 'w').write(os.environ.get('CUDA_VISIBLE_DEVICES', 'none'))"
+    assert engine.run(launch(environment, code, gpus=("GPU-5d3c",))).files["reply.json"] == b"GPU-5d3c"
+    assert engine.run(launch(environment, code)).files["reply.json"] == b"none"
+
+
 def test_the_process_finds_itself_pinned_and_sees_no_variable_of_the_host(
     engine: LocalEngine, environment: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

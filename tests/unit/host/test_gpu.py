@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orchestrator.host.drivers import describe_gpus
+from orchestrator.host.drivers import describe_gpus, list_gpus
 from orchestrator.host.gpu import NvmlSource, open_gpus
 from orchestrator.host.gpu_watch import EVENTS, GpuWatch, summarise_gpu
 from orchestrator.nouns.gpu import GpuSample
@@ -242,3 +242,21 @@ def test_without_a_driver_nothing_is_asked(tmp_path: Path) -> None:
     said = describe_gpus(tmp_path, never)
     assert {value for value, _ in said.values()} == {None}
     assert all(reason for _, reason in said.values())
+
+
+def test_the_gpus_of_this_host_are_nvmls_else_those_of_the_drivers_files_else_none_with_a_reason(
+    tmp_path: Path,
+) -> None:
+    def nobody() -> tuple[None, str]:
+        return None, "no binding of NVML"
+
+    assert list_gpus(tmp_path, nobody) == ((), "/proc/driver/nvidia/version: no NVIDIA driver is loaded")
+    folder = tmp_path / "proc/driver/nvidia"
+    folder.mkdir(parents=True)
+    (folder / "version").write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  570.86.15  now")
+    assert list_gpus(tmp_path, nobody) == ((), "no binding of NVML, and the driver's files name none")
+    assert list_gpus(tmp_path, lambda: (FakeSource(), "")) == (FakeSource().list_uuids(), "")
+    for name, uuid in (("0000:01:00.0", "GPU-1"), ("0000:02:00.0", "GPU-2")):
+        (folder / "gpus" / name).mkdir(parents=True)
+        (folder / "gpus" / name / "information").write_text(f"Model: \t NVIDIA H200\nGPU UUID: \t {uuid}\n")
+    assert list_gpus(tmp_path, nobody) == (("GPU-1", "GPU-2"), "")

@@ -121,6 +121,19 @@ def test_a_row_that_this_cpu_or_engine_cannot_run_is_skipped_with_the_reason() -
     assert {cell.variant for cell in made.cells} == {rows[0].id}
 
 
+def test_a_cuda_row_is_skipped_where_there_is_no_gpu_and_a_cpu_row_is_not() -> None:
+    rows = [variant(), variant(device="cuda")]
+    made = make_plan(rows, WORKLOADS, Method(), threads=(1,), no_gpu="no NVIDIA driver is loaded")
+    assert [row.device for row in made.variants] == ["cpu"]
+    assert made.skipped == (
+        Skipped(
+            "numpy-1.24.2-distro-openblas-cuda",
+            "device cuda: expected an NVIDIA GPU on this host, found none: no NVIDIA driver is loaded",
+        ),
+    )
+    assert make_plan(rows, WORKLOADS, Method(), threads=(1,)).variants == tuple(rows)
+
+
 def test_the_first_mode_runs_when_nobody_asks_and_a_glob_asks_for_more() -> None:
     row = variant(modes=("default", "eager", "xla"))
     assert {cell.mode for cell in make_plan([row], WORKLOADS, Method(), threads=(1,)).cells} == {"default"}
