@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 # Debian Policy 5.6.1: at least two characters of lower case, digits, plus, minus, full stop; not a sign first.
 APT = re.compile(r"[a-z0-9][a-z0-9+.-]{1,99}")
-BASE = re.compile(r"debian:bookworm-slim|python:(?P<python>3\.[0-9]{1,2})-slim-bookworm")
+BASE = re.compile(
+    r"debian:bookworm-slim"
+    r"|python:(?P<python>3\.[0-9]{1,2})-slim-bookworm"
+    r"|nvidia/cuda:1[23]\.[0-9]{1,2}\.[0-9]{1,2}-cudnn-devel-ubuntu22\.04"
+)
+UBUNTU_PYTHON = "3.10"  # of 22.04
+GIT = re.compile(r"https://github\.com/[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}@[0-9a-f]{40}")
 ENV_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 ENV_VALUE = re.compile(r"[A-Za-z0-9_.,:/+=@%-]{0,200}")
 SETUP_ARG = re.compile(r"[a-z][a-z0-9_-]{0,40}=[A-Za-z0-9][A-Za-z0-9_.+-]{0,59}")
@@ -26,6 +32,9 @@ ALTERNATIVE = re.compile(r"/usr/lib/[a-z0-9_]+-linux-gnu/[A-Za-z0-9_.+/-]{1,100}
 LINKED = re.compile(r"lib[A-Za-z0-9_+-]+\.so[0-9.]*")
 # What numpy.distutils takes its BLAS from; no other variable of a compile has been needed.
 BUILD_ENV = re.compile(r"NPY_[A-Z_]{1,40}")
+# What PyTorch's setup.py takes its parts, its version and its architectures from.
+SWITCH = re.compile(r"(USE|PYTORCH_BUILD)_[A-Z_]{1,40}|BLAS|BUILD_TEST|TORCH_CUDA_ARCH_LIST")
+SWITCH_VALUE = re.compile(r"[A-Za-z0-9.+]{1,40}")
 BUILD_VALUE = re.compile(r"(-l:?[A-Za-z0-9_+][A-Za-z0-9_.+-]{0,60})|[a-z0-9,]{0,40}")
 COMPONENTS = ("main", "contrib", "non-free", "non-free-firmware")
 # Two shapes of a requirement and no third: an exact pin, or an upper bound that the lock resolves to one.
@@ -50,6 +59,9 @@ FORBIDDEN_ENV = {
     "LC_ALL",
     "LD_LIBRARY_PATH",
     "LD_AUDIT",
+    "CUDA_VISIBLE_DEVICES",
+    "NVIDIA_VISIBLE_DEVICES",
+    "NVIDIA_DRIVER_CAPABILITIES",
     "MKL_DYNAMIC",
     "OMP_DYNAMIC",
     "BENCH_PAD",
@@ -94,7 +106,9 @@ def base_problem(base: str, python: str) -> str:
     """Why no image may be built on this base; empty where one may."""
     match = BASE.fullmatch(base)
     if match is None:
-        return "`debian:bookworm-slim` or `python:X.Y-slim-bookworm`"
+        return "`debian:bookworm-slim`, `python:X.Y-slim-bookworm` or `nvidia/cuda:X.Y.Z-cudnn-devel-ubuntu22.04`"
+    if base.startswith("nvidia/") and python != UBUNTU_PYTHON:
+        return f"a base with Python {python}; that of Ubuntu 22.04 is {UBUNTU_PYTHON}"
     if match["python"] not in {None, python}:
         return f"python:{python}-slim-bookworm, as `python` says {python}"
     return ""
@@ -119,8 +133,12 @@ def find_problems(variant: Variant) -> Iterator[tuple[str, str, str]]:
             if not LINKED.fullmatch(soname):
                 yield f"links.{wanted}", soname, "the name of a shared library, such as libmpi.so.40"
     for name, value in (variant.source.build_env if variant.source else {}).items():
-        if not BUILD_ENV.fullmatch(name) or not BUILD_VALUE.fullmatch(value):
-            yield f"source.build_env.{name}", value, "a variable NPY_... with a library to link (-l...) or names"
+        links = BUILD_ENV.fullmatch(name) and BUILD_VALUE.fullmatch(value)
+        if not links and not (SWITCH.fullmatch(name) and SWITCH_VALUE.fullmatch(value)):
+            expected = "a variable NPY_... with a library to link (-l...) or names, or a switch of PyTorch's build"
+            yield f"source.build_env.{name}", value, expected
+    if variant.source and variant.source.git and not GIT.fullmatch(variant.source.git):
+        yield "source.git", variant.source.git, "https://github.com/<owner>/<name>@<40 hex digits of a commit>"
     yield from _combination(variant)
 
 
@@ -170,6 +188,10 @@ def _combination(variant: Variant) -> Iterator[tuple[str, str, str]]:
             yield "blas_apt", "", "the packages of one BLAS provider"
     elif debian or not variant.pip:
         yield "install", variant.install, "a Python base and requirements in `pip`"
+    if variant.base.startswith("nvidia/") and (
+        variant.device != "cuda" or variant.install != "source" or "python3-pip" not in variant.apt
+    ):
+        yield "base", variant.base, "a base of a CUDA row that is compiled, with python3-pip in `apt`"
     if bool(variant.sdists) != bool(variant.build_pip) and not variant.source:
         yield (
             "build_pip",

@@ -58,6 +58,8 @@ class Source(Noun):
 
     requirement: str
     """The sdist, pinned: `numpy==2.4.6`."""
+    git: str = ""
+    """Where there is no sdist: `https://github.com/pytorch/pytorch@` and 40 hex digits, which pin it as a hash does."""
     build_apt: tuple[str, ...] = ()
     build_pip: tuple[str, ...] = ()
     """Hash-pinned wheels that the compile needs (`mkl-devel`, ...); locked together with the row's own."""

@@ -77,6 +77,8 @@ def make_context(variant: Variant, locks: Path) -> tuple[dict[str, str], tuple[s
         )
         for file, found in pins.items()
     }
+    if source and source.git:
+        context["sdist.txt"] = f"{source.requirement.partition('==')[0]} @ git+{source.git}\n"
     hashes = {value for found in pins.values() for pin in found for value in pin.hashes}
     return context, tuple(sorted(hashes))
 

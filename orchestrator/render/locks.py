@@ -56,6 +56,8 @@ def ask_build(variant: Variant) -> Asked:
     source = variant.source
     if source is None:
         return Asked(variant.build_pip)
+    if source.git:  # pinned by its commit: no index has it
+        return Asked(source.build_pip, (), (), source.build_pip)
     name = source.requirement.partition("==")[0]
     return Asked((source.requirement, *source.build_pip), (name,), (), source.build_pip)
 

@@ -26,13 +26,13 @@ from orchestrator.store.publish import publish_record
 from orchestrator.store.resume import next_attempt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from orchestrator.builder.events import Event as BuildEvent
     from orchestrator.engines.choose import Chosen
     from orchestrator.nouns.image import Image
-    from orchestrator.nouns.plan import Departure, Trial
+    from orchestrator.nouns.plan import Departure, Skipped, Trial
     from orchestrator.nouns.record import Record
     from orchestrator.nouns.site import Site
     from orchestrator.runner.events import Event
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from orchestrator.store.folder import Store
 
 __all__ = ["Request", "Todo", "build_missing", "find_departed", "find_todo", "plan_dry", "plan_request", "run_todo"]
+
+MOST_REASONS = 3
+"""Where nothing can run: more would hide the first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,10 +80,8 @@ def find_todo(request: Request, store: Path | None, *, announce: Callable[[str],
         announce(chosen.message)
     plan = plan_request(request, chosen.engine.refuse)
     if not plan.cells:
-        reasons = "; ".join(dict.fromkeys(f"{name}: {reason}" for name, reason in plan.skipped[:3]))
-        raise NoEngineError(
-            f"{chosen.answer}: it can run nothing of what was asked for ({reasons or 'nothing chosen'})"
-        )
+        reasons = _say_reasons(plan.skipped) or "nothing chosen"
+        raise NoEngineError(f"{chosen.answer}: it can run nothing of what was asked for ({reasons})")
     images = {variant.id: render_image(variant) for variant in plan.variants}
     setup = make_setup(plan, engine=chosen.engine.name, images=images, networks=read_networks())
     opened = open_store(find_store(store), create=True)
@@ -138,6 +139,15 @@ def find_departed(todo: Todo) -> tuple[Departure, ...]:
     """Every cell that has left by now, and how far it has come; none where the number of blocks is fixed."""
     blocks = next_blocks(todo.setup.plan, todo.outlook.ledger, todo.outlook.has)
     return tuple(departure for block in blocks for departure in block.departed)
+
+
+def _say_reasons(skipped: Iterable[Skipped]) -> str:
+    """Why nothing of it runs: a reason once, with every row that it holds for, and rows before combinations."""
+    rows: dict[str, list[str]] = {}
+    for name, reason in skipped:
+        rows.setdefault(reason, []).append(name)
+    ordered = sorted(rows.items(), key=lambda item: "*" in item[1][0])
+    return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in ordered[:MOST_REASONS])
 
 
 def _prepare(todo: Todo, failed: dict[str, str], announce: Callable[[str], None]) -> dict[str, Prepared]:

@@ -72,9 +72,55 @@ def test_no_list_of_a_row_takes_anything_but_plain_names(key: str, payload: str)
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
-def test_no_base_but_two_families_is_built_on(payload: str) -> None:
+def test_no_base_but_three_families_is_built_on(payload: str) -> None:
     assert "base" in {found[0] for found in find_problems(bare(base=payload))}
     assert "base" in {found[0] for found in find_problems(bare(base=f"debian:bookworm-slim{payload}"))} or not payload
+
+
+CUDA_BASE = "nvidia/cuda:12.9.1-cudnn-devel-ubuntu22.04"
+COMMIT = f"https://github.com/pytorch/pytorch@{'c' * 40}"
+
+
+def compiled_for_cuda(**fields: Any) -> Variant:
+    """PyTorch from its repository on NVIDIA's image."""
+    source = Source(requirement="torch==2.13.0", git=COMMIT, build_env={"USE_CUDA": "1"}, expect_linked="libcublas.so")
+    row = {
+        "version": "2.13.0",
+        "install": "source",
+        "blas": "cublas",
+        "device": "cuda",
+        "python": "3.10",
+        "base": CUDA_BASE,
+        "apt": ("python3-pip",),
+        "pip": ("numpy==2.2.6",),
+        "source": source,
+    }
+    return variant(**(row | fields))
+
+
+def test_nvidias_base_is_for_what_is_compiled_for_cuda_on_its_own_python() -> None:
+    assert not list(find_problems(compiled_for_cuda()))
+    changes: tuple[dict[str, Any], ...] = (
+        {"base": "nvidia/cuda:12.9.1-base-ubuntu22.04"},
+        {"base": "nvidia/cuda:latest"},
+        {"base": f"elsewhere/{CUDA_BASE}"},
+        {"python": "3.11"},
+        {"device": "cpu"},
+        {"install": "pip", "source": None},
+        {"apt": ("python3",)},
+    )
+    for fields in changes:
+        assert "base" in {key for key, _, _ in find_problems(compiled_for_cuda(**fields))}, fields
+
+
+@pytest.mark.parametrize("payload", [text for text in PAYLOADS if text not in {"", "numpy"}] + [COMMIT[:-1]])
+def test_sources_come_from_a_commit_of_a_repository_and_their_switches_are_plain_words(payload: str) -> None:
+    for git in (payload, COMMIT + payload):
+        source = Source(requirement="torch==2.13.0", git=git)
+        assert "source.git" in {key for key, _, _ in find_problems(compiled_for_cuda(source=source))}
+    source = Source(requirement="torch==2.13.0", git=COMMIT, build_env={"USE_CUDA": payload, payload: "1"})
+    found = {key for key, _, _ in find_problems(compiled_for_cuda(source=source))}
+    assert {"source.build_env.USE_CUDA", f"source.build_env.{payload}"} <= found
 
 
 @pytest.mark.parametrize("payload", [text for text in PAYLOADS if text not in {"", "numpy"}])

@@ -73,6 +73,7 @@ CHANGES: dict[str, dict[str, Any]] = {
             "seed": 7,
             "threads": 9,
             "onednn": "on",
+            "device": "cuda",
             "warmup": 9,
             "min_time_s": 9.0,
             "min_count": 9,
