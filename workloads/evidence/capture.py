@@ -1,4 +1,4 @@
-"""What does a C library print on standard output while something runs?"""
+"""What does a C library print on standard output or standard error while something runs?"""
 
 import ctypes
 import os
@@ -8,20 +8,24 @@ import tempfile
 MOST_BYTES = 16 << 20
 
 
-def captured(function):
-    """What was written to file descriptor 1 during `function()`, by C's buffered output as well; at most MOST_BYTES."""
+def captured(function, descriptor=1):
+    """What was written to the file descriptor during `function()`, by C's buffered output as well; at most MOST_BYTES.
+
+    1 is standard output, 2 standard error.
+    """
+    stream = {1: sys.stdout, 2: sys.stderr}[descriptor]
     libc = ctypes.CDLL(None)
     with tempfile.TemporaryFile() as file:
-        sys.stdout.flush()
+        stream.flush()
         libc.fflush(None)
-        kept = os.dup(1)
-        os.dup2(file.fileno(), 1)
+        kept = os.dup(descriptor)
+        os.dup2(file.fileno(), descriptor)
         try:
             function()
         finally:
-            sys.stdout.flush()
+            stream.flush()
             libc.fflush(None)
-            os.dup2(kept, 1)
+            os.dup2(kept, descriptor)
             os.close(kept)
         file.seek(0)
         return file.read(MOST_BYTES).decode("utf-8", "replace")
