@@ -11,10 +11,17 @@ from workloads.backends import xla_evidence
 COMPUTING = ("Conv2D", "_FusedConv2D", "DepthwiseConv2dNative", "_FusedDepthwiseConv2dNative", "MatMul", "_FusedMatMul")
 """Operators of a graph that oneDNN's rewriting would have replaced."""
 
+DNNL = "DNNL_VERSION_(?:MAJOR|MINOR|PATCH)"
 HEADERS = (
     ("blas", "eigen", "Eigen/Version", "EIGEN_(?:MAJOR|MINOR|PATCH)_VERSION"),
     ("blas", "eigen", "Eigen/src/Core/util/Macros.h", "EIGEN_(?:WORLD|MAJOR|MINOR)_VERSION"),  # until 2024
     ("onednn", "onednn", "external/onednn/include/oneapi/dnnl/dnnl_version.h", "DNNL_VERSION_(?:MAJOR|MINOR|PATCH)"),
+    (
+        "onednn",
+        "onednn",
+        "external/mkl_dnn_v1/include/oneapi/dnnl/dnnl_version.h",
+        "DNNL_VERSION_(?:MAJOR|MINOR|PATCH)",
+    ),
 )
 """Kind and name of a library, the wheel's header with its version, and the names of the `#define`s."""
 

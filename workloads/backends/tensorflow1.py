@@ -1,0 +1,245 @@
+"""How does TensorFlow 1 run a network? A Session over a graph, in NHWC, called through `make_callable` as a server
+would."""
+# ruff: noqa: N802, ARG002  (methods are called after ONNX's operators, and all take a node and its weights)
+
+import os
+import sys
+
+import numpy as np
+import tensorflow as tf
+
+from workloads.backends import base, tensorflow1_evidence
+from workloads.backends.base import Unsupported
+from workloads.backends.tensorflow import FROM_NCHW, conv_padding, nhwc, pool_geometry
+from workloads.evidence import capture
+
+ALIGNMENT = 64
+"""Bytes: a tensor that is fed is taken as it is where it begins at a multiple of this, and copied where not."""
+XLA_FLAG = "--tf_xla_cpu_global_jit"
+"""Without it a session that asks for the compiler on a CPU is silently not obeyed."""
+
+
+def aligned(array):
+    """A C-contiguous copy that begins where TensorFlow wants a tensor to begin."""
+    room = np.empty(array.nbytes + ALIGNMENT, np.uint8)
+    begin = -room.ctypes.data % ALIGNMENT
+    made = room[begin : begin + array.nbytes].view(array.dtype).reshape(array.shape)
+    made[...] = array
+    return made
+
+
+class Backend(base.Backend):
+    """`default` holds the weights in variables, `frozen` as constants of the graph, `xla` has clusters of it compiled."""
+
+    name = "tensorflow"
+    modes = ("default", "frozen", "xla")
+
+    def configure(self):
+        if self.execution == "xla":  # read when the first session is made
+            os.environ["TF_XLA_FLAGS"] = " ".join([os.environ.get("TF_XLA_FLAGS", ""), XLA_FLAG]).strip()
+        tf.logging.set_verbosity(tf.logging.ERROR)
+        self.config = tf.ConfigProto(
+            intra_op_parallelism_threads=self.threads,
+            inter_op_parallelism_threads=1,
+            device_count={"GPU": 0},
+        )
+        if self.execution == "xla":
+            from tensorflow.core.protobuf import rewriter_config_pb2  # noqa: PLC0415  (1.3 has neither it nor XLA)
+
+            options = self.config.graph_options
+            options.optimizer_options.global_jit_level = tf.OptimizerOptions.ON_1
+            # It would fuse what XLA then does not know: of VGG-16 nothing is left to compile.
+            options.rewrite_options.remapping = rewriter_config_pb2.RewriterConfig.OFF
+
+    def build(self, nodes, weights, inputs, outputs):
+        self.graph, self.values = tf.Graph(), []
+        with self.graph.as_default():
+            self.feeds = [tf.placeholder(tf.float32, nhwc(shape), name) for name, shape in inputs.items()]
+            made = self.operators(nodes, weights)
+            tensors = self.walk(made, dict(zip(inputs, self.feeds)), outputs)  # noqa: B905  (3.10 has it)
+        self.inputs, self.outputs = list(inputs), list(outputs)
+        self.fetches = [tensors[name] for name in outputs]
+        self.log = capture.captured(self.open_session, 2)
+        sys.stderr.write(self.log)
+        for variable, value, array in self.values:
+            self.session.run(variable.initializer, {value: array})
+        del self.values
+        self.graph.finalize()
+        self.function = self.session.make_callable(self.fetches, self.feeds)
+        self.counts = None
+
+    def open_session(self):
+        """The first session of a process logs what TensorFlow was not compiled for."""
+        self.session = tf.Session(graph=self.graph, config=self.config)
+
+    def weight(self, array):
+        """A weight, as a layer would hold it; its value is fed, because one inside the graph would be kept twice."""
+        if self.execution == "frozen":
+            return tf.constant(array)
+        value = tf.placeholder(tf.float32, array.shape)
+        # XLA clusters nothing that reads the older kind of variable, which is the default of 1.x.
+        name = "weight{0}".format(len(self.values))
+        variable = tf.get_variable(name, initializer=value, trainable=False, use_resource=True)
+        self.values.append((variable, value, array))
+        return variable
+
+    def load(self, arrays):
+        fed = [arrays[name] for name in self.inputs]
+        self.fed = [aligned(a.transpose(0, 2, 3, 1) if a.ndim == 4 else a) for a in fed]
+
+    def step(self):
+        self.result = self.function(*self.fed)
+
+    def fetch(self):
+        arrays = dict(zip(self.outputs, self.result))  # noqa: B905  (3.10 has it)
+        return {name: a.transpose(0, 3, 1, 2) if a.ndim == 4 else a for name, a in arrays.items()}
+
+    # -- what it says of itself ------------------------------------------------------------------------------------
+
+    def version(self):
+        return tf.__version__
+
+    def build_string(self):
+        return tensorflow1_evidence.build_string(self.log)
+
+    def pools(self):
+        return {
+            "intra_op": self.config.intra_op_parallelism_threads,
+            "inter_op": self.config.inter_op_parallelism_threads,
+        }
+
+    def isa_used(self):
+        return tensorflow1_evidence.isa_used(self.executed(), self.log)
+
+    def static_libraries(self):
+        return tensorflow1_evidence.static_libraries(self.executed())
+
+    def arithmetic(self):
+        recorded = [op.type for op in self.graph.get_operations() if "Backprop" in op.type or op.type.endswith("Grad")]
+        found = {"gradients": "on" if recorded else "off"}
+        if self.execution == "xla":
+            found["XLA clusters"] = tensorflow1_evidence.clusters(self.executed())
+        return found
+
+    def onednn_state(self):
+        return tensorflow1_evidence.onednn_state(self.executed())
+
+    def executed(self):
+        """Operator -> how often it stands in the graph that the executor was given, after all rewriting."""
+        if self.counts is None:
+            feeds = dict(zip(self.feeds, self.fed))  # noqa: B905  (3.10 has it)
+            self.counts = tensorflow1_evidence.executed(self.session, self.fetches, feeds)
+        return self.counts
+
+    # -- ONNX's operators ------------------------------------------------------------------------------------------
+
+    def Conv(self, node, weights):
+        w, group = weights["W"], node.attrs.get("group", 1)
+        if group > 1 and w.shape[1] == 1:
+            convolved = self.depthwise(node, w.reshape((group, -1) + w.shape[2:]))
+        elif group > 1:
+            convolved = self.split(node, w, group)
+        else:
+            convolved = self.convolution(node, w)
+        if "B" not in weights:
+            return convolved
+        bias = self.weight(weights["B"])
+        return lambda x: tf.nn.bias_add(convolved(x), bias)
+
+    def convolution(self, node, w):
+        """The convolution with w [out, in, kh, kw]."""
+        kernel, padding = self.weight(w.transpose(2, 3, 1, 0)), conv_padding(node)
+        strides, dilations = node.attrs.get("strides", [1, 1]), list(node.attrs.get("dilations", [1, 1]))
+        if dilations != [1, 1]:
+            if list(strides) != [1, 1]:
+                raise Unsupported("{0}: tf.nn.convolution has strides or dilations".format(node.name))
+            return padded(padding, lambda x, word: tf.nn.convolution(x, kernel, word, dilation_rate=dilations))
+        strides = [1, strides[0], strides[1], 1]
+        return padded(padding, lambda x, word: tf.nn.conv2d(x, kernel, strides, word))
+
+    def depthwise(self, node, w):
+        """The depthwise convolution with w [in, out / in, kh, kw]."""
+        kernel, padding = self.weight(w.transpose(2, 3, 0, 1)), conv_padding(node)
+        strides, dilations = node.attrs.get("strides", [1, 1]), list(node.attrs.get("dilations", [1, 1]))
+        if strides[0] != strides[1]:
+            raise Unsupported("{0}: depthwise_conv2d takes one stride for both axes".format(node.name))
+        strides = [1, strides[0], strides[1], 1]
+        return padded(padding, lambda x, word: tf.nn.depthwise_conv2d(x, kernel, strides, word, rate=dilations))
+
+    def split(self, node, w, group):
+        """One convolution per group: conv2d has no grouped one on a CPU."""
+        convolutions = [self.convolution(node, part) for part in np.split(w, group)]
+
+        def grouped(x):
+            parts = tf.split(x, group, axis=3)
+            return tf.concat([one(part) for one, part in zip(convolutions, parts)], axis=3)  # noqa: B905
+
+        return grouped
+
+    def BatchNormalization(self, node, weights):
+        args = [self.weight(weights[key]) for key in ("scale", "B", "mean", "var")]
+        epsilon = node.attrs.get("epsilon", 1e-5)
+        return lambda x: tf.nn.fused_batch_norm(x, *args, epsilon=epsilon, is_training=False)[0]
+
+    def Relu(self, node, weights):
+        return tf.nn.relu
+
+    def MaxPool(self, node, weights):
+        kernel, strides, padding = pool_geometry(node)
+        size, strides = [1, kernel[0], kernel[1], 1], [1, strides[0], strides[1], 1]
+        if padding == "VALID":
+            return lambda x: tf.nn.max_pool(x, size, strides, "VALID")
+        return lambda x: tf.nn.max_pool(tf.pad(x, padding, constant_values=-np.inf), size, strides, "VALID")
+
+    def AveragePool(self, node, weights):
+        kernel, strides, padding = pool_geometry(node)
+        size, strides = [1, kernel[0], kernel[1], 1], [1, strides[0], strides[1], 1]
+        if padding != "VALID" and not node.attrs.get("count_include_pad", 0):
+            raise Unsupported("{0}: avg_pool has no explicit pads that do not count".format(node.name))
+        return padded(padding, lambda x, word: tf.nn.avg_pool(x, size, strides, word))
+
+    def GlobalAveragePool(self, node, weights):
+        return lambda x: tf.reduce_mean(x, [1, 2], True)  # noqa: FBT003  (`keep_dims` until 1.4, `keepdims` since)
+
+    def Flatten(self, node, weights):
+        if node.attrs.get("axis", 1) != 1:
+            raise Unsupported("{0}: Flatten with axis {1}".format(node.name, node.attrs["axis"]))
+
+        def flatten(x):
+            shape = x.shape.as_list()
+            if len(shape) == 4 and shape[1] * shape[2] > 1:  # ONNX's order is channels first
+                x = tf.transpose(x, [0, 3, 1, 2])
+            return tf.reshape(x, [shape[0], -1])
+
+        return flatten
+
+    def Gemm(self, node, weights):
+        if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
+            raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
+        b = self.weight(np.ascontiguousarray(weights["B"].T) if node.attrs.get("transB", 0) else weights["B"])
+        if "C" not in weights:
+            return lambda x: tf.matmul(x, b)
+        c = self.weight(weights["C"])
+        return lambda x: tf.nn.bias_add(tf.matmul(x, b), c)
+
+    def MatMul(self, node, weights):
+        return tf.matmul
+
+    def Add(self, node, weights):
+        return tf.add
+
+    def Softmax(self, node, weights):
+        axis = node.attrs.get("axis", -1)
+
+        def softmax(x):
+            rank = len(x.shape)
+            return tf.nn.softmax(x, FROM_NCHW[axis] if rank == 4 else axis % rank)  # `dim` until 1.4, `axis` since
+
+        return softmax
+
+
+def padded(padding, function):
+    """function(x, "SAME" or "VALID"); pads that no word says are an operator of their own."""
+    if isinstance(padding, str):
+        return lambda x: function(x, padding)
+    return lambda x: function(tf.pad(x, padding), "VALID")
