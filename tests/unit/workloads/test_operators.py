@@ -29,6 +29,7 @@ BACKENDS = {
     "jax": ("jax", ["default"]),
     "openvino": ("openvino", ["default"]),
     "keras": ("keras", ["default", "predict", "call"]),  # over what KERAS_BACKEND names
+    "caffe": ("caffe", ["default"]),
 }
 """Backend -> (the module that must be importable, the execution modes tried)."""
 
@@ -37,6 +38,13 @@ WITHOUT = {
     "tensorflow": {"depthwise-uneven-strides"},  # depthwise_conv2d takes one stride for both axes
     "keras": {"depthwise-uneven-strides"},  # and so does DepthwiseConv2D
     "keras-predict": {"matmul"},  # predict() cuts all inputs along one axis
+    "caffe": {  # pads both sides alike
+        "conv-asymmetric-pads",
+        "conv-groups-uneven",
+        "depthwise-asymmetric",
+        "max-pool-asymmetric",
+        "average-pool-with-pads",
+    },
 }
 """Cases that a backend answers with `unsupported`; that it does so is tested as well."""
 
