@@ -57,6 +57,11 @@ def test_exactly_one_blas_is_named_for_the_files_that_debian_maps(name: str, pat
     assert found(*[DEBIAN + path for path in paths]) == [("blas", name)]
 
 
+def test_cublas_is_the_library_that_was_called_and_not_the_one_behind_it() -> None:
+    folder = "/usr/local/lib/python3.11/site-packages/nvidia/cublas/lib"
+    assert found(f"{folder}/libcublas.so.12", f"{folder}/libcublasLt.so.12") == [("blas", "cublas")]
+
+
 def test_a_plain_libblas_is_named_by_what_it_exports() -> None:
     path = "/usr/lib64/libblas.so.3"
     assert found(path) == [("blas", "reference")]
