@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator import paths
+from orchestrator.host.drivers import list_gpus
 
 if TYPE_CHECKING:
     from tests.command import Bench, Said
@@ -46,6 +47,17 @@ def one_message(said: Said, code: int) -> str:
 )
 def test_an_unknown_name_is_met_with_the_nearest_one(bench: Bench, arguments: tuple[str, ...], near: str) -> None:
     assert near in one_message(bench(*arguments), 3)
+
+
+@pytest.mark.skipif(bool(list_gpus()[0]), reason="this host has a GPU")
+def test_cuda_rows_on_a_host_without_a_gpu_name_the_row_what_was_expected_and_what_was_found(bench: Bench) -> None:
+    arguments = ("--suite", "quick", "--device", "cuda", "--frameworks", "jax,onnxruntime", "--engine", "fake")
+    message = one_message(bench("matrix", *arguments), 5)
+    assert "jax-0.10.2-pip-cublas-cuda12-cuda" in message
+    assert "onnxruntime-1.31.1-pip-cublas-cuda13-cuda" in message
+    assert message.count("expected an NVIDIA GPU on this host, found none: ") == 1
+    plan = bench("matrix", *arguments, "--dry-run", "--json").json()
+    assert {"jax-0.10.2-pip-cublas-cuda12-cuda"} <= {each["name"] for each in plan["skipped"]}
 
 
 @pytest.mark.parametrize(
