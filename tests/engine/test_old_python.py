@@ -91,6 +91,7 @@ def test_the_harness_answers(image: str, tmp_path: Path, numpy: str, backend: st
         "seed": SEED,
         "threads": 1,
         "onednn": "absent",
+        "device": "cpu",
         "warmup": 1,
         "min_time_s": 0.02,
         "min_count": 3,

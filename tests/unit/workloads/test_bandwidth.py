@@ -159,6 +159,7 @@ def answer(folder: Path, network: dict[str, Any], **fields: Any) -> Reply:
         "seed": SEED,
         "threads": 1,
         "onednn": "absent",
+        "device": "cpu",
         "warmup": 1,
         "min_time_s": 0.02,
         "min_count": 2,

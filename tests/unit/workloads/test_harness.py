@@ -34,6 +34,7 @@ def answer(folder: Path, **fields: Any) -> Reply:
         "seed": SEED,
         "threads": 1,
         "onednn": "absent",
+        "device": "cpu",
         "warmup": 2,
         "min_time_s": 0.02,
         "min_count": 3,
