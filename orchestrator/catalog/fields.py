@@ -36,6 +36,11 @@ BUILD_ENV = re.compile(r"NPY_[A-Z_]{1,40}")
 SWITCH = re.compile(r"(USE|PYTORCH_BUILD)_[A-Z_]{1,40}|BLAS|BUILD_TEST|TORCH_CUDA_ARCH_LIST")
 SWITCH_VALUE = re.compile(r"[A-Za-z0-9.+]{1,40}")
 BUILD_VALUE = re.compile(r"(-l:?[A-Za-z0-9_+][A-Za-z0-9_.+-]{0,60})|[a-z0-9,]{0,40}")
+# Where the authors of a framework released it: their own repository, never an index or somebody's copy.
+SEGMENT = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+ARCHIVE_URL = re.compile(rf"https://github\.com/{SEGMENT}/{SEGMENT}/archive/(refs/tags/)?{SEGMENT}\.tar\.gz")
+ARCHIVE_FILE = re.compile(r"[a-z0-9][a-z0-9._-]{0,60}\.tar\.gz")
+SHA256 = re.compile(r"[0-9a-f]{64}")
 COMPONENTS = ("main", "contrib", "non-free", "non-free-firmware")
 # Two shapes of a requirement and no third: an exact pin, or an upper bound that the lock resolves to one.
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
@@ -139,7 +144,31 @@ def find_problems(variant: Variant) -> Iterator[tuple[str, str, str]]:
             yield f"source.build_env.{name}", value, expected
     if variant.source and variant.source.git and not GIT.fullmatch(variant.source.git):
         yield "source.git", variant.source.git, "https://github.com/<owner>/<name>@<40 hex digits of a commit>"
+    yield from _recipe(variant)
     yield from _combination(variant)
+
+
+def _recipe(variant: Variant) -> Iterator[tuple[str, str, str]]:
+    recipe = variant.recipe
+    if recipe is None:
+        return
+    if bool(recipe.requirement) == bool(recipe.archives):
+        yield "recipe.requirement", recipe.requirement, "a requirement, or archives in its place"
+    if recipe.requirement and (expected := pin_problem(recipe.requirement)):
+        yield "recipe.requirement", recipe.requirement, expected
+    for archive in recipe.archives:
+        if not ARCHIVE_FILE.fullmatch(archive.file):
+            yield "recipe.archives.file", archive.file, "a name of small letters, digits and . _ - that ends in .tar.gz"
+        if not ARCHIVE_URL.fullmatch(archive.url):
+            yield "recipe.archives.url", archive.url, "https://github.com/OWNER/NAME/archive/REF.tar.gz"
+        if not SHA256.fullmatch(archive.sha256) and (archive.sha256 or not variant.unverified):
+            yield (
+                "recipe.archives.sha256",
+                archive.sha256,
+                "64 hexadecimal digits; none only in a row that is `unverified`",
+            )
+    if len({archive.file for archive in recipe.archives}) < len(recipe.archives):
+        yield "recipe.archives.file", recipe.archives[0].file, "a name of its own for each archive"
 
 
 def _plain_path(path: str) -> bool:
@@ -168,6 +197,7 @@ def _lists(variant: Variant) -> Iterator[tuple[str, str, str]]:
         ("sdists", variant.sdists, distribution),
         ("build_pip", variant.build_pip, pin_problem),
         ("build_apt", variant.build_apt, debian),
+        ("recipe.build_apt", variant.recipe.build_apt if variant.recipe else (), debian),
         ("source.build_apt", source.build_apt if source else (), debian),
         ("source.build_pip", source.build_pip if source else (), pin_problem),
         ("source.setup_args", source.setup_args if source else (), setup_arg),
@@ -186,6 +216,13 @@ def _combination(variant: Variant) -> Iterator[tuple[str, str, str]]:
             yield "install", "distro", "a Debian base, packages in `apt`, and no `pip`"
         if not variant.blas_apt:
             yield "blas_apt", "", "the packages of one BLAS provider"
+    elif variant.recipe is not None:
+        if debian == bool(variant.pip) or variant.sdists:
+            yield (
+                "recipe",
+                variant.recipe.name,
+                "a Debian base without `pip`, or a Python base with it, and no `sdists`",
+            )
     elif debian or not variant.pip:
         yield "install", variant.install, "a Python base and requirements in `pip`"
     if variant.base.startswith("nvidia/") and (
@@ -199,11 +236,20 @@ def _combination(variant: Variant) -> Iterator[tuple[str, str, str]]:
             "pins of what makes wheels where `sdists` are named, nowhere else",
         )
     pins = [*([variant.source.requirement] if variant.source else []), *variant.pip]
-    if pins and not any(REQUIREMENT.fullmatch(pin) and _pins(pin, variant.version) for pin in pins):
+    if (
+        pins
+        and variant.recipe is None
+        and not any(REQUIREMENT.fullmatch(pin) and _pins(pin, variant.version) for pin in pins)
+    ):
         yield "version", variant.version, f"the version that {' or '.join(pins)} pins"
     yield from _provider(variant)
-    if (variant.install == "source") != (variant.source is not None):
-        yield "source", "", "a table [variant.source] where `install` is source, and nowhere else"
+    made = (variant.source is not None) + (variant.recipe is not None)
+    if made != (variant.install == "source"):
+        yield (
+            "source",
+            "",
+            "one table, [variant.source] or [variant.recipe], where `install` is source, and nowhere else",
+        )
 
 
 def _pins(requirement: str, version: str) -> bool:

@@ -12,14 +12,14 @@ from orchestrator import paths
 from orchestrator.catalog.fields import find_problems
 from orchestrator.errors import SpecError
 from orchestrator.nouns.base import Noun
-from orchestrator.nouns.variant import Absent, Source, Variant
+from orchestrator.nouns.variant import Absent, Archive, Recipe, Source, Variant
 from orchestrator.nouns.workload import Method
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 N = TypeVar("N", bound=Noun)
-NESTED: dict[str, type[BaseModel]] = {"source": Source, "method": Method}
+NESTED: dict[str, type[BaseModel]] = {"source": Source, "recipe": Recipe, "archives": Archive, "method": Method}
 
 
 class Catalogue(Noun):
@@ -97,7 +97,7 @@ def _explain(kind: type[Noun], error: ValidationError) -> str:
     first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
     place = [str(part) for part in first["loc"]]
     if first["type"] == "extra_forbidden":
-        owner = NESTED.get(place[0], kind) if len(place) > 1 else kind
+        owner = next((NESTED[part] for part in reversed(place[:-1]) if part in NESTED), kind)
         return _unknown(place[-1], owner.model_fields)
     message = first["msg"]
     if first["type"] == "string_type" and place[-1] in {"version", "python"}:

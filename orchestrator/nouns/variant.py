@@ -71,6 +71,27 @@ class Source(Noun):
     """Part of the name of a shared library that the compiled modules must be linked to, or the build fails."""
 
 
+class Archive(Noun):
+    """One archive of source, as its authors released it: from the site's folder where that has it, else from them."""
+
+    file: str
+    """What it is called in the build: `torch7.tar.gz`."""
+    url: str
+    sha256: str = ""
+    """Of the file; empty where nobody has published it, and then nothing is built."""
+
+
+class Recipe(Noun):
+    """How a framework that pip cannot build is made: the steps stand in `templates/recipes/<name>.j2`."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")
+    requirement: str = ""
+    """The source as an index has it, pinned and locked: `brocolli-caffe==9.0.2`."""
+    archives: tuple[Archive, ...] = ()
+    """The source as its authors released it."""
+    build_apt: tuple[str, ...] = ()
+
+
 class Variant(Noun):
     """One build of one framework: what it is made of, and what its label claims."""
 
@@ -101,6 +122,7 @@ class Variant(Noun):
     links: dict[str, str] = Field(default_factory=dict)
     """Soname that a wheel asks for -> the soname under which the distribution has that library."""
     source: Source | None = None
+    recipe: Recipe | None = None
     env: dict[str, str] = Field(default_factory=dict)
     """Set when a trial runs, not in the image: rows that differ in nothing else share one image."""
     onednn: OneDnn = OneDnn.ABSENT

@@ -59,8 +59,9 @@ def render_image(variant: Variant, folder: Path | None = None) -> Image:
 
 def make_context(variant: Variant, locks: Path) -> tuple[dict[str, str], tuple[str, ...]]:
     """File name -> text: what is installed, what is made into wheels, and what makes them."""
-    source = variant.source
-    made = [*variant.sdists, *([source.requirement.partition("==")[0]] if source else [])]
+    source, recipe = variant.source, variant.recipe
+    compiled = source.requirement if source else recipe.requirement if recipe else ""
+    made = [*variant.sdists, *([compiled.partition("==")[0]] if compiled else [])]
     pins: dict[str, list[Pin]] = {}
     for file, asked in (("requirements.txt", ask_runtime(variant)), ("build.txt", ask_build(variant))):
         for pin in read_row_lock(variant, asked, locks) if asked.requirements else ():
@@ -80,6 +81,7 @@ def make_context(variant: Variant, locks: Path) -> tuple[dict[str, str], tuple[s
     if source and source.git:
         context["sdist.txt"] = f"{source.requirement.partition('==')[0]} @ git+{source.git}\n"
     hashes = {value for found in pins.values() for pin in found for value in pin.hashes}
+    hashes |= {archive.sha256 for archive in recipe.archives if archive.sha256} if recipe else set()
     return context, tuple(sorted(hashes))
 
 
@@ -102,9 +104,10 @@ def _make_environment(folder: Path) -> SandboxedEnvironment:
 
 def _fill_template(variant: Variant, folder: Path) -> str:
     match = REQUIREMENT.fullmatch(variant.source.requirement) if variant.source else None
+    name = f"recipes/{variant.recipe.name}.j2" if variant.recipe else f"{variant.install}.j2"
     return (
         _make_environment(folder)
-        .get_template(f"{variant.install}.j2")
+        .get_template(name)
         .render(
             row=variant.model_dump(mode="json"),
             expected=_expect(variant),

@@ -19,6 +19,10 @@ HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 ASKED = re.compile(r"#   (\S+)")
 
 
+# What reads the metadata of an sdist that a recipe unpacks: its own way of building is not used.
+READERS = ("setuptools==66.1.1", "wheel==0.38.4")
+
+
 class Pin(NamedTuple):
     """One distribution: exactly this version, and only files with one of these sha256."""
 
@@ -52,8 +56,10 @@ def ask_runtime(variant: Variant) -> Asked:
 
 
 def ask_build(variant: Variant) -> Asked:
-    """The compiled requirement and what compiles it, or what makes wheels of sdists; empty where nothing is made."""
-    source = variant.source
+    """What is compiled and what compiles it, or what makes wheels of sdists; empty where no index is asked."""
+    source, recipe = variant.source, variant.recipe
+    if recipe is not None and recipe.requirement:
+        return Asked((recipe.requirement,), (recipe.requirement.partition("==")[0],), (), READERS)
     if source is None:
         return Asked(variant.build_pip)
     if source.git:  # pinned by its commit: no index has it

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from orchestrator.errors import SpecError
 
 if TYPE_CHECKING:
-    from orchestrator.nouns.variant import Variant
+    from orchestrator.nouns.variant import Recipe, Variant
 
 # https://docs.docker.com/reference/dockerfile/#parser-directives: only before the first instruction.
 DIRECTIVE = re.compile(r"^#\s*(syntax|escape|check)\s*=", re.IGNORECASE)
@@ -69,13 +69,15 @@ def check_dockerfile(text: str, variant: Variant) -> None:
 
 
 def _expect_bases(variant: Variant) -> list[str]:
-    build = [f"{variant.base} AS build"] if variant.source or variant.sdists else []
+    build = [f"{variant.base} AS build"] if variant.source or variant.recipe or variant.sdists else []
     return ["scratch AS wheels", *build, variant.base]
 
 
 def _expect_keywords(variant: Variant) -> list[str]:
     # packages, the alternative where it is set by hand, the assertion
     provider = 2 + bool(variant.blas_alternative) if variant.blas_apt else 0
+    if variant.recipe:
+        return _expect_recipe(variant, variant.recipe, provider)
     compiles = bool(variant.source or variant.sdists)
     runs = (len(variant.components) > 1) * (variant.install != "source") + provider
     if variant.install == "distro":
@@ -86,3 +88,11 @@ def _expect_keywords(variant: Variant) -> list[str]:
     packages = variant.source.build_apt if variant.source else variant.build_apt
     build = ["FROM", "SHELL", *["RUN"] * (bool(packages) + 2)] if compiles else []
     return ["FROM", *build, "FROM", "SHELL", *["RUN"] * runs, "LABEL", "USER", "CMD"]
+
+
+def _expect_recipe(variant: Variant, recipe: Recipe, provider: int) -> list[str]:
+    """What fetches, the source, what compiles, the compile; then the packages, its result and the proof."""
+    build = 2 + bool(recipe.build_apt) + 1
+    runs = (len(variant.components) > 1) + provider + bool(variant.apt) + 2 * bool(variant.pip) + 2
+    stages = ["FROM", "SHELL", *["RUN"] * build, "FROM", "SHELL", *["RUN"] * runs]
+    return ["FROM", *stages, "LABEL", "USER", "CMD"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from orchestrator.catalog.fields import env_problem, find_problems, requirement_problem
 from orchestrator.catalog.rows import read_variants
 from orchestrator.errors import SpecError
-from orchestrator.nouns.variant import Source, Variant
+from orchestrator.nouns.variant import Archive, Recipe, Source, Variant
 from tests.makers import variant
 
 PAYLOADS = [
@@ -155,6 +155,60 @@ def test_what_makes_wheels_is_named_where_wheels_are_made_and_nowhere_else() -> 
     assert ("build_pip", "") in {found[:2] for found in find_problems(row)}
     row = bare(build_pip=("setuptools==59.8.0",))
     assert "build_pip" in {found[0] for found in find_problems(row)}
+
+
+ARCHIVE = Archive(file="nn.tar.gz", url="https://github.com/torch/nn/archive/v1.tar.gz", sha256="0" * 64)
+RECIPE = Recipe(name="torch7", archives=(ARCHIVE,))
+
+
+def recipe_problems(**fields: Any) -> set[str]:
+    row = bare(install="source", recipe=RECIPE.model_copy(update=fields))
+    return {found[0] for found in find_problems(row) if found[0].startswith("recipe")}
+
+
+@pytest.mark.parametrize("payload", [text for text in PAYLOADS if text not in {"", "numpy"}])
+def test_no_part_of_a_recipe_takes_more_than_a_name_an_address_of_its_authors_and_a_hash(payload: str) -> None:
+    assert recipe_problems() == set()
+    assert recipe_problems(build_apt=(payload,)) == {"recipe.build_apt"}
+    assert recipe_problems(archives=(), requirement=payload) == {"recipe.requirement"}
+    for field, value in (
+        ("file", payload),
+        ("file", f"{payload}.tar.gz"),
+        ("url", payload),
+        ("url", f"https://github.com/torch/nn/archive/{payload}.tar.gz"),
+        ("sha256", payload),
+    ):
+        archives = (ARCHIVE.model_copy(update={field: value}),)
+        assert recipe_problems(archives=archives) == {f"recipe.archives.{field}"}, (field, value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://github.com/torch/nn/archive/v1.tar.gz",
+        "https://github.com.evil.test/torch/nn/archive/v1.tar.gz",
+        "https://github.com/torch/../archive/v1.tar.gz",
+        "https://github.com/torch/nn/archive/v1.tar.gz?x=1",
+        "https://user@github.com/torch/nn/archive/v1.tar.gz",
+        "https://mirror.test/torch/nn/archive/v1.tar.gz",
+        "https://github.com/torch/nn/releases/latest",
+    ],
+)
+def test_an_archive_comes_from_its_authors_repository_and_nowhere_else(url: str) -> None:
+    assert recipe_problems(archives=(ARCHIVE.model_copy(update={"url": url}),)) == {"recipe.archives.url"}
+
+
+def test_an_archive_without_a_hash_is_let_into_a_row_that_nobody_has_run_alone() -> None:
+    recipe = RECIPE.model_copy(update={"archives": (ARCHIVE.model_copy(update={"sha256": ""}),)})
+    for unverified, expected in (("", {"recipe.archives.sha256"}), ("never fetched", set())):
+        row = bare(install="source", recipe=recipe, unverified=unverified)
+        assert {key for key, _, _ in find_problems(row) if key.startswith("recipe")} == expected
+
+
+def test_a_recipe_has_one_source_and_stands_where_a_source_may() -> None:
+    assert recipe_problems(requirement="caffe==1.0") == recipe_problems(archives=()) == {"recipe.requirement"}
+    assert recipe_problems(archives=(ARCHIVE, ARCHIVE)) == {"recipe.archives.file"}
+    assert "source" in {key for key, _, _ in find_problems(bare(recipe=RECIPE))}
 
 
 @pytest.mark.parametrize("payload", [text for text in PAYLOADS if text])

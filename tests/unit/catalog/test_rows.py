@@ -54,6 +54,9 @@ def test_an_unknown_key_is_named_with_its_row_and_the_nearest_known_one(tmp_path
 def test_an_unknown_table_and_a_key_of_a_nested_one_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"unknown key 'variants'; did you mean 'variant'\?"):
         read(tmp_path, ROW, more='[[variants]]\nversion = "1"\n')
+    recipe = '[variant.recipe]\nname = "x"\n[[variant.recipe.archives]]\nfile = "x"\nurk = "x"\n'
+    with pytest.raises(SpecError, match=r"unknown key 'urk'; did you mean 'url'\?"):
+        read(tmp_path, ROW, more=recipe)
     with pytest.raises(SpecError, match=r"unknown key 'setup_arg'; did you mean 'setup_args'\?"):
         read(tmp_path, ROW, more='[variant.source]\nrequirement = "numpy==2.4.6"\nsetup_arg = []\n')
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 
 from orchestrator import paths
+from orchestrator.builder.failures import explain_failure
 from orchestrator.catalog.rows import read_variants
 from orchestrator.errors import LockError, SpecError
 from orchestrator.nouns.image import Image
@@ -52,10 +55,13 @@ def test_an_image_runs_as_nobody_and_says_what_it_is(variant: Variant) -> None:
 @pytest.mark.parametrize("variant", ROWS, ids=lambda variant: variant.id)
 def test_nothing_of_this_place_is_in_an_image(variant: Variant) -> None:
     image = render_image(variant)
-    public = variant.source.git if variant.source else ""  # where everybody finds it
+    # An address of a framework's authors, where everybody finds it, and of nobody else.
+    public = [f"'{archive.url}'" for archive in variant.recipe.archives] if variant.recipe else []
+    public += [variant.source.git] if variant.source and variant.source.git else []
     for text in (image.dockerfile, *image.context.values()):
-        private = text.replace(public, "") if public else text
-        assert not re.search(r"https?://|file:|find-links /(?!run/wheels)|index-url", private)
+        for address in public:
+            text = text.replace(address, "")  # noqa: PLW2901
+        assert not re.search(r"https?://|file:|find-links /(?!run/wheels)|index-url", text)
 
 
 def test_rows_that_differ_only_at_run_time_share_an_image() -> None:
@@ -219,3 +225,75 @@ def test_the_templates_insert_no_variable_that_is_not_there(images: Path) -> Non
     base.write_text(base.read_text().replace("{{ row.python }}", "{{ row.pyhton }}"))
     with pytest.raises(UndefinedError):
         render_image(row("numpy-1.24.2-distro-atlas-cpu"), images)
+
+
+CAFFE = [f"caffe-1.0.0-source-{blas}-cpu" for blas in ("reference", "atlas", "openblas", "blis", "mkl")]
+
+
+def test_one_compiled_caffe_carries_five_providers() -> None:
+    images = [render_image(row(name)) for name in CAFFE]
+    stages = [image.dockerfile.split("FROM debian:bookworm-slim\n")[0] for image in images]
+    assert len(set(stages)) == 1 and "make --jobs" in stages[0]
+    assert len({image.name for image in images}) == 5
+    assert all(
+        image.context["sdist.txt"].startswith("brocolli-caffe==9.0.2 \\\n    --hash=sha256:") for image in images
+    )
+
+
+def test_the_source_comes_before_what_takes_long() -> None:
+    for name in (CAFFE[0], "torch7-7.0-source-openblas-cpu"):
+        lines = [line for line in prefix(render_image(row(name))) if line.startswith("RUN")]
+        fetching = next(n for n, line in enumerate(lines) if "/archives" in line)
+        compiling = next(n for n, line in enumerate(lines) if "/src" in line)
+        assert fetching < compiling and "g++" in lines[fetching + 1]
+
+
+def test_a_file_of_the_site_may_stand_for_an_archive_whose_hash_it_has() -> None:
+    torch7 = row("torch7-7.0-source-openblas-cpu")
+    recipe = torch7.recipe
+    assert recipe is not None and render_image(torch7).wheel_hashes == ()
+    archives = tuple(each.model_copy(update={"sha256": "0" * 64}) for each in recipe.archives)
+    image = render_image(torch7.model_copy(update={"recipe": recipe.model_copy(update={"archives": archives})}))
+    assert image.wheel_hashes == ("0" * 64,)
+    assert f"fetch 'nn.tar.gz' '{archives[-1].url}' '{'0' * 64}'" in image.dockerfile
+
+
+FETCH = re.compile(r"    fetch\(\) \{ \\\n.*?\n    \}; \\\n", re.DOTALL)
+
+
+def run_fetch(folder: Path, sha256: str, url: str) -> tuple[int, list[str]]:
+    """Run the function of a rendered Dockerfile by itself, over `folder`/wheels and `folder`/archives."""
+    found = FETCH.search(render_image(row("torch7-7.0-source-openblas-cpu")).dockerfile)
+    assert found is not None
+    script = found[0].replace("/run/wheels", f"{folder}/wheels").replace("/archives", f"{folder}/archives")
+    (folder / "wheels").mkdir(exist_ok=True)
+    (folder / "archives").mkdir(exist_ok=True)
+    command = f"ca=(); {script} fetch nn.tar.gz '{url}' '{sha256}'"
+    done = subprocess.run(["bash", "-e", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr.splitlines()
+
+
+def test_an_archive_comes_from_the_site_or_from_its_authors_and_only_with_its_hash(tmp_path: Path) -> None:
+    upstream = tmp_path / "upstream.tar.gz"
+    upstream.write_bytes(b"what they released")
+    digest = hashlib.sha256(b"what they released").hexdigest()
+    url = upstream.as_uri()
+    assert run_fetch(tmp_path, digest, url) == (0, [])
+    assert (tmp_path / "archives" / "nn.tar.gz").read_bytes() == b"what they released"
+    upstream.unlink()
+    code, said = run_fetch(tmp_path, digest, url)
+    assert code == 1
+    assert f"nn.tar.gz of torch7 7.0: expected sha256 {digest}, found no file with it" in explain_failure("x", said)
+    assert f"{url} cannot be fetched" in explain_failure("x", said)
+    (tmp_path / "wheels" / "any-name.tar.gz").write_bytes(b"what they released")
+    assert run_fetch(tmp_path, digest, url) == (0, [])
+
+
+def test_an_archive_with_another_hash_or_none_is_refused_with_both_numbers(tmp_path: Path) -> None:
+    upstream = tmp_path / "upstream.tar.gz"
+    upstream.write_bytes(b"something else")
+    found = hashlib.sha256(b"something else").hexdigest()
+    code, said = run_fetch(tmp_path, "0" * 64, upstream.as_uri())
+    assert code == 1 and f"expected sha256 {'0' * 64}, found {found}" in explain_failure("x", said)
+    code, said = run_fetch(tmp_path, "", upstream.as_uri())
+    assert code == 1 and "nn.tar.gz of torch7 7.0: its row has no sha256" in explain_failure("x", said)

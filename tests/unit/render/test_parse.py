@@ -42,3 +42,22 @@ def test_a_dockerfile_with_anything_more_is_refused(old: str, new: str, problem:
 def test_continued_lines_and_comments_are_read_as_docker_reads_them() -> None:
     found = parse_dockerfile("FROM a AS b\n# note\nRUN one \\\n# inside\n    two \\\n    three\nuser x\n")
     assert found == [("FROM", "a AS b"), ("RUN", "one two three"), ("USER", "x")]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("USER 65534:65534", "RUN id\nUSER 65534:65534", "the Dockerfile has"),
+        ("FROM debian:bookworm-slim AS build", "FROM debian:bookworm-slim AS build\nRUN id", "the Dockerfile has"),
+        ("FROM debian:bookworm-slim AS build", "FROM evil:latest AS build", "builds on"),
+        ("mkdir /archives", "mkdir /archives <<E", "heredoc"),
+        ("from=wheels,target=/run/wheels", "from=wheels,target=/usr", "mounts"),
+    ],
+)
+def test_a_recipe_has_no_more_instructions_than_its_skeleton(old: str, new: str, problem: str) -> None:
+    recipe = next(row for row in read_variants().variants if row.id == "torch7-7.0-source-openblas-cpu")
+    text = render_image(recipe).dockerfile
+    check_dockerfile(text, recipe)
+    assert old in text
+    with pytest.raises(SpecError, match=problem):
+        check_dockerfile(text.replace(old, new, 1), recipe)
