@@ -1,0 +1,204 @@
+"""How does Theano run a network? One compiled function over shared variables, its products in the BLAS of its flags."""
+# ruff: noqa: N802, ARG002  (methods are called after ONNX's operators, and all take a node and its weights)
+
+from collections import Counter
+
+import numpy as np
+import theano
+import theano.tensor as T  # noqa: N812  (its usual name)
+from theano.gof.cmodule import GCC_compiler, gcc_version
+from theano.tensor.signal import pool
+
+from workloads.backends import base
+from workloads.backends.base import Unsupported
+
+
+class Compiled(base.Backend):
+    """A function that Theano compiled to C++. The row's THEANO_FLAGS name the BLAS, as its documentation asks.
+
+    `openmp` stays off, as it is by default: it would share the elements of large elementwise operators among threads,
+    and the samples of a batch among those of a convolution, each of whose products then has one thread alone, so that
+    a batch of one would be computed by one.
+    """
+
+    def configure(self):
+        theano.config.floatX = "float32"
+        theano.config.openmp = False
+        theano.config.allow_gc = False  # what lies between the layers is allocated once
+
+    def build(self, nodes, weights, inputs, outputs):
+        self.outputs = list(outputs)
+        self.order = list(inputs)
+        made, variables = self.symbolic(nodes, weights, inputs)
+        wanted = [theano.Out(made[name], borrow=True) for name in self.outputs]
+        self.function = theano.function([variables[name] for name in self.order], wanted)
+        self.function.trust_input = True  # they are float32 arrays of the right rank: nothing to check at every call
+
+    def symbolic(self, nodes, weights, inputs):
+        """(output name -> variable, input name -> variable) of the network."""
+        raise NotImplementedError
+
+    def load(self, arrays):
+        self.arrays = [np.ascontiguousarray(arrays[name], np.float32) for name in self.order]
+
+    def step(self):
+        self.result = self.function(*self.arrays)
+
+    def fetch(self):
+        return {name: self.result[i] for i, name in enumerate(self.outputs)}
+
+    # -- what it says of itself ------------------------------------------------------------------------------------
+
+    def build_string(self):
+        names = ("device", "mode", "linker", "optimizer", "cxx", "allow_gc", "openmp", "floatX")
+        settings = ", ".join("{0}={1}".format(name, getattr(theano.config, name)) for name in names)
+        compiler = "g++ {0} {1}".format(gcc_version(), " ".join(march_flags()))
+        operators = Counter(operator_name(node) for node in self.compiled())
+        graph = ", ".join("{0} x{1}".format(name, count) for name, count in sorted(operators.items()))
+        text = "blas.ldflags={0}; {1}; graph: {2}; {3}"
+        return text.format(theano.config.blas.ldflags, settings, graph, compiler)[:4000]
+
+    def pools(self):
+        return {"elementwise": self.threads if theano.config.openmp else 1}
+
+    def isa_used(self):
+        """The processor that its C++ was compiled for; the BLAS chooses by itself."""
+        named = [flag for flag in march_flags() if flag.startswith("-march=")]
+        return " ".join(named) or None
+
+    def precision(self):
+        types = {variable.dtype for node in self.compiled() for variable in node.outputs if hasattr(variable, "dtype")}
+        return ", ".join(sorted(name for name in types if name.startswith(("float", "complex"))))
+
+    def onednn_state(self):
+        return ("absent", None, "Theano's convolutions are im2col and one product of the BLAS")
+
+    def compiled(self):
+        """The operators of the compiled function, in the order in which they run."""
+        return self.function.maker.fgraph.toposort()
+
+    @staticmethod
+    def shared(array):
+        """A shared variable over the array's own memory."""
+        return theano.shared(array, borrow=True)
+
+
+class Backend(Compiled):
+    """Theano's own operators, as its documentation of convolutional networks has them."""
+
+    name = "theano"
+    batch_statistics = True
+
+    def symbolic(self, nodes, weights, inputs):
+        variables = {name: tensor_type(shape)(name) for name, shape in inputs.items()}
+        return self.walk(self.operators(nodes, weights), variables, self.outputs), variables
+
+    def version(self):
+        return theano.__version__
+
+    # -- ONNX's operators ------------------------------------------------------------------------------------------
+
+    def Conv(self, node, weights):
+        w = self.shared(weights["W"])
+        b = self.shared(weights["B"]).dimshuffle("x", 0, "x", "x") if "B" in weights else None
+        shape = weights["W"].shape
+        top, left, bottom, right = node.attrs.get("pads", [0, 0, 0, 0])
+        border = ((top, bottom), (left, right))
+        strides = tuple(node.attrs.get("strides", [1, 1]))
+        dilations = tuple(node.attrs.get("dilations", [1, 1]))
+        group = node.attrs.get("group", 1)
+
+        def conv(x):
+            y = T.nnet.conv2d(
+                x,
+                w,
+                filter_shape=shape,
+                border_mode=border,
+                subsample=strides,
+                filter_flip=False,
+                filter_dilation=dilations,
+                num_groups=group,
+            )
+            return y if b is None else y + b
+
+        return conv
+
+    def BatchNormalization(self, node, weights):
+        gamma, beta, mean, var = [self.shared(weights[key]) for key in ("scale", "B", "mean", "var")]
+        epsilon = node.attrs.get("epsilon", 1e-5)
+        if node.attrs.get("training_mode", 0):
+            return lambda x: T.nnet.bn.batch_normalization_train(x, gamma, beta, "spatial", epsilon)[0]
+        return lambda x: T.nnet.bn.batch_normalization_test(x, gamma, beta, mean, var, "spatial", epsilon)
+
+    def Constant(self, node, weights):
+        value = np.float32(node.attrs["value_float"])
+        return lambda: T.constant(value)
+
+    def Div(self, node, weights):
+        return T.true_div
+
+    def Relu(self, node, weights):
+        return T.nnet.relu
+
+    def MaxPool(self, node, weights):
+        kernel, strides, pads = pool_geometry(node)
+        return lambda x: pool.pool_2d(x, kernel, ignore_border=True, stride=strides, pad=pads, mode="max")
+
+    def AveragePool(self, node, weights):
+        kernel, strides, pads = pool_geometry(node)
+        mode = "average_inc_pad" if node.attrs.get("count_include_pad", 0) else "average_exc_pad"
+        return lambda x: pool.pool_2d(x, kernel, ignore_border=True, stride=strides, pad=pads, mode=mode)
+
+    def GlobalAveragePool(self, node, weights):
+        return lambda x: x.mean(axis=(2, 3), keepdims=True)
+
+    def Flatten(self, node, weights):
+        if node.attrs.get("axis", 1) != 1:
+            raise Unsupported("{0}: Flatten at axis {1}".format(node.name, node.attrs["axis"]))
+        return lambda x: x.flatten(2)
+
+    def Gemm(self, node, weights):
+        if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
+            raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
+        b = self.shared(weights["B"])
+        b = b.T if node.attrs.get("transB", 0) else b  # the BLAS takes it transposed
+        if "C" not in weights:
+            return lambda x: T.dot(x, b)
+        c = self.shared(weights["C"])
+        return lambda x: T.dot(x, b) + c
+
+    def MatMul(self, node, weights):
+        return T.dot
+
+    def Add(self, node, weights):
+        return T.add
+
+    def Softmax(self, node, weights):
+        if node.attrs.get("axis", -1) not in (-1, 1):
+            raise Unsupported("{0}: Softmax along axis {1}".format(node.name, node.attrs["axis"]))
+        return T.nnet.softmax
+
+
+def tensor_type(shape):
+    """The type of a float32 tensor of as many axes, none of which is broadcast."""
+    return T.TensorType("float32", (False,) * len(shape))
+
+
+def pool_geometry(node):
+    """(kernel, strides, pads) of a pool as `pool_2d` takes them."""
+    top, left, bottom, right = node.attrs.get("pads", [0, 0, 0, 0])
+    if (top, left) != (bottom, right) or list(node.attrs.get("dilations", [1, 1])) != [1, 1]:
+        raise Unsupported("{0}: pool with uneven pads or dilations".format(node.name))
+    if node.attrs.get("ceil_mode", 0):
+        raise Unsupported("{0}: ceil_mode".format(node.name))
+    return tuple(node.attrs["kernel_shape"]), tuple(node.attrs.get("strides", [1, 1])), (top, left)
+
+
+def operator_name(node):
+    """`CorrMM`, `Dot22`, `Elemwise`, ... of an applied operator."""
+    return type(node.op).__name__
+
+
+def march_flags():
+    """What Theano found g++ to compile for on this machine."""
+    return list(GCC_compiler.march_flags or [])
