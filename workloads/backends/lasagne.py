@@ -1,0 +1,115 @@
+"""How does Lasagne run a network? Its layers describe one Theano expression, which Theano compiles."""
+# ruff: noqa: N802, ARG002  (methods are called after ONNX's operators, and all take a node and its weights)
+
+import sys
+import types
+
+import numpy as np
+import theano
+import theano.tensor as T  # noqa: N812  (its usual name)
+from theano.tensor.signal import pool
+
+from workloads.backends.base import Unsupported
+from workloads.backends.theano import Compiled, pool_geometry, tensor_type
+
+# Lasagne 0.1 imports a module that Theano renamed to `pool` before its 1.0; what it takes from there is one function,
+# which still has the keywords of that time. The old name is all that is given back.
+downsample = types.ModuleType("theano.tensor.signal.downsample")
+downsample.max_pool_2d = pool.pool_2d
+sys.modules.setdefault(downsample.__name__, downsample)
+sys.modules["theano.tensor.signal"].downsample = sys.modules[downsample.__name__]
+
+import lasagne  # noqa: E402  (after the module that it imports)
+from lasagne import layers, nonlinearities  # noqa: E402
+
+
+class Backend(Compiled):
+    """Layers of Lasagne 0.1. It has no batch normalisation and no convolution in groups: those came after it."""
+
+    name = "lasagne"
+
+    def symbolic(self, nodes, weights, inputs):
+        made = {name: layers.InputLayer(shape, tensor_type(shape)(name)) for name, shape in inputs.items()}
+        variables = {name: layer.input_var for name, layer in made.items()}
+        found = self.walk(self.operators(nodes, weights), made, self.outputs)
+        expressions = layers.get_output([found[name] for name in self.outputs], deterministic=True)
+        return {name: expressions[i] for i, name in enumerate(self.outputs)}, variables
+
+    # -- what it says of itself ------------------------------------------------------------------------------------
+
+    def version(self):
+        return lasagne.__version__
+
+    def build_string(self):
+        return "Theano {0}; {1}".format(theano.__version__, super(Backend, self).build_string())[:4000]
+
+    # -- ONNX's operators ------------------------------------------------------------------------------------------
+
+    def Conv(self, node, weights):
+        top, left, bottom, right = node.attrs.get("pads", [0, 0, 0, 0])
+        if node.attrs.get("group", 1) != 1 or list(node.attrs.get("dilations", [1, 1])) != [1, 1]:
+            raise Unsupported("{0}: Lasagne 0.1 has no convolution in groups, and none with holes".format(node.name))
+        if (top, left) != (bottom, right):
+            raise Unsupported("{0}: convolution with uneven pads".format(node.name))
+        # Its layer turns the kernel, as the mathematical convolution does, and ONNX's does not.
+        w = self.shared(np.ascontiguousarray(weights["W"][:, :, ::-1, ::-1]))
+        b = self.shared(weights["B"]) if "B" in weights else None
+        filters, _, kh, kw = weights["W"].shape
+        strides = tuple(node.attrs.get("strides", [1, 1]))
+
+        def conv(layer):
+            return layers.Conv2DLayer(layer, filters, (kh, kw), strides, (top, left), W=w, b=b, nonlinearity=None)
+
+        return conv
+
+    def Relu(self, node, weights):
+        return lambda layer: layers.NonlinearityLayer(layer, nonlinearities.rectify)
+
+    def MaxPool(self, node, weights):
+        return self._pool(node, "max")
+
+    def AveragePool(self, node, weights):
+        return self._pool(node, "average_inc_pad" if node.attrs.get("count_include_pad", 0) else "average_exc_pad")
+
+    def _pool(self, node, mode):
+        kernel, strides, pads = pool_geometry(node)
+        return lambda layer: layers.Pool2DLayer(layer, kernel, strides, pads, ignore_border=True, mode=mode)
+
+    def GlobalAveragePool(self, node, weights):
+        return lambda layer: layers.DimshuffleLayer(layers.GlobalPoolLayer(layer), (0, 1, "x", "x"))
+
+    def Flatten(self, node, weights):
+        if node.attrs.get("axis", 1) != 1:
+            raise Unsupported("{0}: Flatten at axis {1}".format(node.name, node.attrs["axis"]))
+        return layers.FlattenLayer
+
+    def Gemm(self, node, weights):
+        if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
+            raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
+        # The layer keeps its weights as inputs x units.
+        matrix = np.ascontiguousarray(weights["B"].T) if node.attrs.get("transB", 0) else weights["B"]
+        w = self.shared(matrix)
+        b = self.shared(weights["C"]) if "C" in weights else None
+        return lambda layer: layers.DenseLayer(layer, matrix.shape[1], W=w, b=b, nonlinearity=None)
+
+    def MatMul(self, node, weights):
+        return lambda a, b: Product([a, b])
+
+    def Add(self, node, weights):
+        return lambda *incoming: layers.ElemwiseSumLayer(list(incoming))
+
+    def Softmax(self, node, weights):
+        if node.attrs.get("axis", -1) not in (-1, 1):
+            raise Unsupported("{0}: Softmax along axis {1}".format(node.name, node.attrs["axis"]))
+        return lambda layer: layers.NonlinearityLayer(layer, nonlinearities.softmax)
+
+
+class Product(layers.MergeLayer):
+    """Theano's product of two inputs: Lasagne's own layers multiply by a parameter alone."""
+
+    def get_output_shape_for(self, input_shapes):
+        (rows, _), (_, columns) = input_shapes
+        return rows, columns
+
+    def get_output_for(self, inputs, **kwargs):
+        return T.dot(*inputs)
