@@ -163,8 +163,11 @@ def same_core(left: str, right: str) -> bool:
 
 
 def _same_version(claimed: str, found: str) -> bool:
-    # 2.13.0+cpu, 1.13.1+dfsg-4, 1:1.24.2-1+deb12u1: what follows + or - or ~ is the packager's.
-    left, right = (re.split(r"[+~-]", text.strip().removeprefix("1:"))[0].split(".") for text in (claimed, found))
+    # 2.13.0+cpu, 1.13.1+dfsg-4, 1:1.24.2-1+deb12u1: what follows + or - or ~ is the packager's. So is a post-release:
+    # CNTK's wheel 2.7.post2 holds the 2.7 that its modules and its metadata speak of.
+    left, right = (
+        re.split(r"[+~-]|\.post", text.strip().removeprefix("1:"))[0].split(".") for text in (claimed, found)
+    )
     # A label that says 2.13 claims any 2.13.x; one that says 2.13.0 is kept by 2.13 as well.
     while len(left) > len(right) and left[-1] == "0":
         left.pop()

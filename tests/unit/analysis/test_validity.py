@@ -163,6 +163,8 @@ def test_another_affinity_than_the_cpus_asked_for_is_invalid() -> None:
         ("2.13.0", "2.13", True),
         ("1.24.2", "1:1.24.2-1+deb12u1", True),
         ("1.13.1", "1.13.1+dfsg-4", True),
+        ("2.7.post2", "2.7", True),
+        ("2.7.post2", "2.6", False),
         ("2.1", "2.13.0", False),
         ("2.13.0", "2.13.1", False),
         ("2.13.0", "2.12.0+cpu", False),
