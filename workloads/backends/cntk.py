@@ -1,0 +1,181 @@
+"""How does CNTK run a network? Its graph of functions, evaluated for inference; its matrices are MKL's."""
+# ruff: noqa: N802, ARG002  (methods are called after ONNX's operators, and all take a node and its weights)
+
+import cntk as C  # noqa: N812  (its usual name)
+import numpy as np
+
+from workloads.backends import base
+from workloads.backends.base import Unsupported
+
+
+class Backend(base.Backend):
+    """Images have CNTK's batch axis, which is no axis of a shape; two inputs of a product have none."""
+
+    name = "cntk"
+
+    def configure(self):
+        C.device.try_set_default_device(C.device.cpu())
+        C.cntk_py.set_max_num_cputhreads(self.threads)
+
+    def build(self, nodes, weights, inputs, outputs):
+        self.outputs = list(outputs)
+        self.variables = {
+            name: C.input_variable(shape[1:], np.float32, name=name)
+            if len(shape) == 4
+            else C.input_variable(shape, np.float32, dynamic_axes=[], name=name)
+            for name, shape in inputs.items()
+        }
+        found = self.walk(self.operators(nodes, weights), self.variables, outputs)
+        self.function = C.combine([found[name] for name in self.outputs])
+        self.results = self.function.outputs
+
+    def load(self, arrays):
+        # A value over a batch has an axis for the samples, and its memory is CNTK's own.
+        self.values = {
+            self.variables[name]: C.Value(np.ascontiguousarray(array, np.float32)) for name, array in arrays.items()
+        }
+
+    def step(self):
+        _, self.found = self.function.forward(self.values, self.results, keep_for_backward=set(), as_numpy=False)
+
+    def fetch(self):
+        return {name: self.found[self.results[i]].asarray() for i, name in enumerate(self.outputs)}
+
+    # -- what it says of itself ------------------------------------------------------------------------------------
+
+    def version(self):
+        return C.__version__
+
+    def build_string(self):
+        devices = ", ".join(str(device) for device in C.device.all_devices())
+        return "CNTK {0}, devices: {1}".format(C.__version__, devices)
+
+    def pools(self):
+        return {"cpu": C.cntk_py.get_max_num_cputhreads()}
+
+    def precision(self):
+        return ", ".join(sorted({np.dtype(result.dtype).name for result in self.results}))
+
+    def arithmetic(self):
+        # step() names no output in `keep_for_backward`, and nothing else is kept.
+        return {"gradients": "off"}
+
+    def onednn_state(self):
+        return (
+            "absent",
+            None,
+            "libCntk.Math calls dnnConvolution* of libmklml: MKL's own primitives, of before oneDNN",
+        )
+
+    # -- ONNX's operators ------------------------------------------------------------------------------------------
+
+    def Conv(self, node, weights):
+        w = C.parameter(init=weights["W"])
+        b = C.parameter(init=weights["B"].reshape(-1, 1, 1)) if "B" in weights else None
+        kernel, strides = weights["W"].shape[2:], tuple(node.attrs.get("strides", [1, 1]))
+        dilations, group = tuple(node.attrs.get("dilations", [1, 1])), node.attrs.get("group", 1)
+
+        def conv(x):
+            x, padding = padded(x, node, kernel, strides, 0.0)
+            y = C.convolution(w, x, strides=strides, auto_padding=padding, dilation=dilations, groups=group)
+            return y if b is None else y + b
+
+        return conv
+
+    def BatchNormalization(self, node, weights):
+        scale, shift = C.parameter(init=weights["scale"]), C.parameter(init=weights["B"])
+        mean, var = C.constant(weights["mean"]), C.constant(weights["var"])  # `running_inv_std` is the variance
+        epsilon = node.attrs.get("epsilon", 1e-5)
+
+        def batch_normalization(x):
+            return C.batch_normalization(
+                x, scale, shift, mean, var, spatial=True, epsilon=epsilon, running_count=C.constant(0)
+            )
+
+        return batch_normalization
+
+    def Constant(self, node, weights):
+        return lambda: C.constant(np.float32(node.attrs["value_float"]))
+
+    def Div(self, node, weights):
+        return C.element_divide
+
+    def Relu(self, node, weights):
+        return C.relu
+
+    def MaxPool(self, node, weights):
+        return self._pool(node, C.MAX_POOLING, -np.inf, include=False)
+
+    def AveragePool(self, node, weights):
+        include = bool(node.attrs.get("count_include_pad", 0))
+        return self._pool(node, C.AVG_POOLING, 0.0 if include else None, include=include)
+
+    def _pool(self, node, kind, border, include):
+        kernel, strides = tuple(node.attrs["kernel_shape"]), tuple(node.attrs.get("strides", [1, 1]))
+        ceil = bool(node.attrs.get("ceil_mode", 0))
+        if list(node.attrs.get("dilations", [1, 1])) != [1, 1]:
+            raise Unsupported("{0}: pool with dilations".format(node.name))
+
+        def pool(x):
+            x, padding = padded(x, node, kernel, strides, border)
+            return C.pooling(x, kind, kernel, strides, padding, ceil_out_dim=ceil, include_pad=include)
+
+        return pool
+
+    def GlobalAveragePool(self, node, weights):
+        return C.layers.GlobalAveragePooling()
+
+    def Flatten(self, node, weights):
+        if node.attrs.get("axis", 1) != 1:
+            raise Unsupported("{0}: Flatten at axis {1}".format(node.name, node.attrs["axis"]))
+        return lambda x: C.reshape(x, (int(np.prod(x.shape)),))
+
+    def Gemm(self, node, weights):
+        if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
+            raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
+        matrix = weights["B"].T if node.attrs.get("transB", 0) else weights["B"]
+        b = C.parameter(init=np.ascontiguousarray(matrix))  # inputs x outputs
+        if "C" not in weights:
+            return lambda x: C.times(x, b)
+        c = C.parameter(init=weights["C"])
+        return lambda x: C.times(x, b) + c
+
+    def MatMul(self, node, weights):
+        return C.times
+
+    def Add(self, node, weights):
+        return C.plus
+
+    def Softmax(self, node, weights):
+        if node.attrs.get("axis", -1) not in (-1, 1):
+            raise Unsupported("{0}: Softmax along axis {1}".format(node.name, node.attrs["axis"]))
+        return lambda x: C.softmax(x, axis=-1)
+
+
+def padded(x, node, kernel, strides, border):
+    """(x, `auto_padding`) for x [C,H,W]: CNTK pads where its rule gives ONNX's pads, else x has its border already."""
+    pads = tuple(node.attrs.get("pads", [0, 0, 0, 0]))
+    if not any(pads):
+        return x, [False, False, False]
+    dilations = tuple(node.attrs.get("dilations", [1, 1]))
+    if automatic(x.shape[1:], kernel, strides, dilations, pads):
+        return x, [False, True, True]
+    if border is None:
+        raise Unsupported("{0}: pads {1} that do not count".format(node.name, list(pads)))
+    top, left, bottom, right = pads
+    pattern = [(0, 0), (top, bottom), (left, right)]
+    return C.pad(x, pattern, C.ops.CONSTANT_PAD, border), [False, False, False]
+
+
+def automatic(size, kernel, strides, dilations, pads):
+    """Whether CNTK's automatic padding puts the kernels where ONNX's pads put them.
+
+    Its kernels are centred on every stride-th pixel, in the middle of what is left over: with an odd kernel and less
+    than two pixels over, the first one is centred on the first pixel.
+    """
+    for axis in (0, 1):
+        reach = dilations[axis] * (kernel[axis] - 1)
+        same = pads[axis] == pads[axis + 2] == reach // 2
+        if not same or kernel[axis] % 2 == 0 or (size[axis] - 1) % strides[axis] > 1:
+            return False
+    return True
