@@ -1,0 +1,222 @@
+"""How does PyTensor run a network? Theano's successor: array expressions, compiled as one function by its linker."""
+# ruff: noqa: N802, ARG002  (methods are called after ONNX's operators, and all take a node and its weights)
+
+from collections import Counter
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+from pytensor.link.c.cmodule import GCC_compiler
+
+from workloads.backends import base
+from workloads.backends.base import Unsupported
+from workloads.im2col import Geometry
+
+
+class Backend(base.Backend):
+    """It left Theano's neural networks behind, so a convolution is what it is in numpy: slices, and one product.
+
+    The row's PYTENSOR_FLAGS name the linker and the BLAS that C++ is linked to.
+    """
+
+    name = "pytensor"
+    batch_statistics = True
+
+    def configure(self):
+        pytensor.config.floatX = "float32"
+        pytensor.config.openmp = False
+
+    def build(self, nodes, weights, inputs, outputs):
+        self.outputs = list(outputs)
+        self.order = list(inputs)
+        variables = {name: pt.tensor(name, dtype="float32", shape=shape) for name, shape in inputs.items()}
+        found = self.walk(self.operators(nodes, weights), variables, self.outputs)
+        wanted = [pytensor.Out(found[name], borrow=True) for name in self.outputs]
+        self.function = pytensor.function([variables[name] for name in self.order], wanted)
+        self.function.trust_input = True  # they are float32 arrays of the right shape: nothing to check at every call
+
+    def load(self, arrays):
+        self.arrays = [np.ascontiguousarray(arrays[name], np.float32) for name in self.order]
+
+    def step(self):
+        self.result = self.function(*self.arrays)
+
+    def fetch(self):
+        return {name: self.result[i] for i, name in enumerate(self.outputs)}
+
+    # -- what it says of itself ------------------------------------------------------------------------------------
+
+    def version(self):
+        return pytensor.__version__
+
+    def build_string(self):
+        config = pytensor.config
+        operators = Counter(type(node.op).__name__ for node in self._compiled())
+        graph = ", ".join("{0} x{1}".format(name, count) for name, count in sorted(operators.items()))
+        linker = type(self.function.maker.linker).__name__
+        text = "blas__ldflags={0}; linker {1}, cxx={2}, openmp={3}; graph: {4}; g++ {5}"
+        return text.format(config.blas__ldflags, linker, config.cxx, config.openmp, graph, " ".join(march_flags()))
+
+    def pools(self):
+        return {"elementwise": self.threads if pytensor.config.openmp else 1}
+
+    def isa_used(self):
+        """The processor that its C++ was compiled for; the BLAS chooses by itself."""
+        named = [flag for flag in march_flags() if flag.startswith("-march=")]
+        return " ".join(named) or None
+
+    def precision(self):
+        types = {variable.dtype for node in self._compiled() for variable in node.outputs if hasattr(variable, "dtype")}
+        return ", ".join(sorted(name for name in types if name.startswith(("float", "complex"))))
+
+    def onednn_state(self):
+        return ("absent", None, "its convolutions are slices and one product of the BLAS")
+
+    def _compiled(self):
+        return self.function.maker.fgraph.toposort()
+
+    # -- ONNX's operators ------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def shared(array):
+        """A shared variable over the array's own memory, of a shape that the compiler knows."""
+        return pytensor.shared(array, borrow=True, shape=array.shape)
+
+    def Conv(self, node, weights):
+        w = weights["W"]
+        group = node.attrs.get("group", 1)
+        geometry = Geometry(node)
+        bias = self.shared(weights["B"].reshape(1, -1, 1, 1)) if "B" in weights else None
+        if w.shape[1] == 1 and w.shape[0] == group:
+            convolve = self._depthwise(geometry, w)
+        elif group == 1:
+            convolve = self._unrolled(geometry, w)
+        else:
+            raise Unsupported("{0}: group {1} of {2} channels".format(node.name, group, w.shape[0]))
+        return convolve if bias is None else lambda x: convolve(x) + bias
+
+    def _unrolled(self, geometry, w):
+        matrix = self.shared(w.reshape(len(w), -1))
+
+        def unrolled(x):
+            n, c = x.type.shape[:2]
+            h, wide = size(geometry, x)
+            samples = []
+            for sample in range(n):
+                if geometry.pointwise:
+                    columns = x[sample].reshape((c, h * wide))
+                else:
+                    taps = windows(geometry, padded(geometry, x[sample], 0.0), h, wide)
+                    columns = pt.stack(taps, axis=1).reshape((matrix.type.shape[1], h * wide))
+                samples.append(pt.dot(matrix, columns).reshape((1, len(w), h, wide)))
+            return samples[0] if n == 1 else pt.concatenate(samples, axis=0)
+
+        return unrolled
+
+    def _depthwise(self, geometry, w):
+        kh, kw = geometry.kernel
+        factors = [
+            self.shared(np.ascontiguousarray(w[:, 0, i, j])[:, None, None]) for i in range(kh) for j in range(kw)
+        ]
+
+        def depthwise(x):
+            taps = windows(geometry, padded(geometry, x, 0.0), *size(geometry, x))
+            return pt.add(*[tap * factors[i] for i, tap in enumerate(taps)])
+
+        return depthwise
+
+    def BatchNormalization(self, node, weights):
+        epsilon = np.float32(node.attrs.get("epsilon", 1e-5))
+        parts = {key: self.shared(weights[key].reshape(1, -1, 1, 1)) for key in ("scale", "B", "mean", "var")}
+
+        def batch_normalization(x):
+            mean, var = parts["mean"], parts["var"]
+            if node.attrs.get("training_mode", 0):
+                mean, var = x.mean((0, 2, 3), keepdims=True), x.var((0, 2, 3), keepdims=True)
+            factor = parts["scale"] / pt.sqrt(var + epsilon)  # one multiplication and one addition per element
+            return x * factor + (parts["B"] - mean * factor)
+
+        return batch_normalization
+
+    def Constant(self, node, weights):
+        return lambda: pt.constant(np.float32(node.attrs["value_float"]))
+
+    def Div(self, node, weights):
+        return pt.true_div
+
+    def Relu(self, node, weights):
+        return lambda x: pt.maximum(x, np.float32(0))
+
+    def MaxPool(self, node, weights):
+        geometry = Geometry(node)
+
+        def max_pool(x):
+            return pt.maximum(*windows(geometry, padded(geometry, x, -np.inf), *size(geometry, x)))
+
+        return max_pool
+
+    def AveragePool(self, node, weights):
+        geometry = Geometry(node)
+        if any(geometry.pads) and not node.attrs.get("count_include_pad", 0):
+            raise Unsupported("{0}: pads that do not count".format(node.name))
+        factor = np.float32(1.0 / (geometry.kernel[0] * geometry.kernel[1]))
+        return lambda x: pt.add(*windows(geometry, padded(geometry, x, 0.0), *size(geometry, x))) * factor
+
+    def GlobalAveragePool(self, node, weights):
+        return lambda x: x.mean(axis=(2, 3), keepdims=True)
+
+    def Flatten(self, node, weights):
+        if node.attrs.get("axis", 1) != 1:
+            raise Unsupported("{0}: Flatten at axis {1}".format(node.name, node.attrs["axis"]))
+        return lambda x: x.reshape((x.type.shape[0], int(np.prod(x.type.shape[1:]))))
+
+    def Gemm(self, node, weights):
+        if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
+            raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
+        b = self.shared(weights["B"])
+        b = b.T if node.attrs.get("transB", 0) else b  # the BLAS takes it transposed
+        if "C" not in weights:
+            return lambda x: pt.dot(x, b)
+        c = self.shared(weights["C"])
+        return lambda x: pt.dot(x, b) + c
+
+    def MatMul(self, node, weights):
+        return pt.dot
+
+    def Add(self, node, weights):
+        return pt.add
+
+    def Softmax(self, node, weights):
+        axis = node.attrs.get("axis", -1)
+        return lambda x: pt.special.softmax(x, axis=axis)
+
+
+def size(geometry, x):
+    """(height, width) of the output for x [N,C,H,W] of known shape."""
+    top, left, bottom, right = geometry.pads
+    h, w = x.type.shape[2:]
+    return (
+        (h + top + bottom - geometry.kernel[0]) // geometry.strides[0] + 1,
+        (w + left + right - geometry.kernel[1]) // geometry.strides[1] + 1,
+    )
+
+
+def padded(geometry, x, value):
+    """x [...,H,W] with its border."""
+    top, left, bottom, right = geometry.pads
+    if not any(geometry.pads):
+        return x
+    shape = x.type.shape
+    h, w = shape[-2:]
+    whole = pt.full(shape[:-2] + (h + top + bottom, w + left + right), np.float32(value))
+    return whole[..., top : top + h, left : left + w].set(x)
+
+
+def windows(geometry, x, rows, width):
+    """For each tap of the kernel, row by row: what it sees of the padded x [...,H,W]."""
+    return list(geometry.windows(x, 0, rows, width))
+
+
+def march_flags():
+    """What PyTensor found g++ to compile for on this machine."""
+    return list(GCC_compiler.march_flags or [])
