@@ -32,6 +32,15 @@ def count_primitives(text):
     return counts
 
 
+def product_types(text):
+    """Data types of the tensors of every convolution and product in oneDNN's verbose lines: {"f32"} or more.
+
+    A tensor is `src_f32::blocked:acdb:f0` (until 3.2) or `src:f32:a:blocked:acdb::f0` (since).
+    """
+    lines = [line for line in text.splitlines() if re.search(r",exec,(cpu,)?(convolution|inner_product|matmul),", line)]
+    return {found for line in lines for found in re.findall(r"[, ](?:src|wei|dst)[_:](\w+?):", line)}
+
+
 def find_switch(paths):
     """(function(level) that turns verbose mode on and off, how), or (None, why not)."""
     torch = sys.modules.get("torch")
@@ -69,6 +78,12 @@ def evidence(backend, step, paths):
             how = "{0} failed: {1}".format(how, problem)
         reason = "; ".join(part for part in (reason, how) if part)
     return {"state": state, "version": version, "primitives": primitives, "reason": reason}
+
+
+def verbose_step(step, paths):
+    """What oneDNN prints during one untimed step; empty where it cannot be made to."""
+    switch, _ = find_switch(paths)
+    return capture.captured(lambda: _verbosely(switch, step)) if switch else ""
 
 
 def _verbosely(switch, step):

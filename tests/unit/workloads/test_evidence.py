@@ -141,6 +141,20 @@ the framework says, exec, something
     }
 
 
+def test_types_are_those_of_products_alone_in_the_lines_of_every_onednn() -> None:
+    conv = "cpu,convolution,brg_conv_fwd:avx512_core,forward_inference"
+    new = f"onednn_verbose,v1,primitive,exec,{conv},src:f32:a:blocked:acdb::f0 wei:f32:ap:blocked:Acdb16a::f0 x,,y,1\n"
+    old = (
+        "dnnl_verbose,exec,cpu,inner_product,gemm:jit,forward_inference,src_f32::blocked:ab:f0 wei_bf16::blocked:x,1\n"
+    )
+    oldest = "mkldnn_verbose,exec,convolution,jit:avx2,fwd,src_s8::blocked:ab:f0,1\n"
+    reorder = "dnnl_verbose,exec,cpu,reorder,jit:uni,undef,src_f16::blocked:ab:f0 dst_f32::blocked:ba:f0,,,1,1\n"
+    assert onednn.product_types(new + reorder) == {"f32"}
+    assert onednn.product_types(old) == {"f32", "bf16"}
+    assert onednn.product_types(oldest) == {"s8"}
+    assert onednn.product_types(reorder) == set()
+
+
 def test_without_a_way_to_ask_onednn_the_reason_is_given_and_nothing_is_counted() -> None:
     class Backend:
         def onednn_state(self) -> tuple[str, None, str]:
