@@ -30,6 +30,8 @@ BACKENDS = {
     "openvino": ("openvino", ["default"]),
     "keras": ("keras", ["default", "predict", "call"]),  # over what KERAS_BACKEND names
     "caffe": ("caffe", ["default"]),
+
+    "paddle": ("paddle", ["default", "eager"]),
 }
 """Backend -> (the module that must be importable, the execution modes tried)."""
 

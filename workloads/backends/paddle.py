@@ -1,0 +1,230 @@
+"""How does PaddlePaddle run a network? Saved as a program and loaded by its inference engine, or layer by layer."""
+# ruff: noqa: N802, ARG002  (methods are called after ONNX's operators, and all take a node and its weights)
+
+import os
+import re
+import shutil
+import tempfile
+
+import numpy as np
+import paddle
+import paddle.nn.functional as F  # noqa: N812  (its usual name)
+from paddle import inference
+
+from workloads.backends import base
+from workloads.backends.base import Unsupported
+from workloads.evidence import maps, onednn
+
+THREADS = "FLAGS_paddle_num_threads"
+
+
+class Network(paddle.nn.Layer):
+    """What is saved: the operators over parameters of this layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.function = None
+
+    def parameter(self, array):
+        """The array as a parameter; Assign refuses arrays of this size."""
+        made = self.create_parameter(list(array.shape), default_initializer=paddle.nn.initializer.Constant(0.0))
+        made.set_value(np.ascontiguousarray(array))
+        made.stop_gradient = True
+        self.add_parameter("weight_{0}".format(len(self.parameters())), made)
+        return made
+
+    def forward(self, tensors):
+        """The network's outputs, in order; one argument, as forward() is translated by the names of its arguments."""
+        return self.function(tensors)
+
+
+class Backend(base.Backend):
+    """`default` is paddle.inference with its passes, as one deploys it; `eager` calls one kernel after another.
+
+    Only the inference engine hands work to oneDNN: FLAGS_use_onednn changes nothing of what dygraph calls.
+    """
+
+    name = "paddle"
+    modes = ("default", "eager")
+
+    def configure(self):
+        if self.execution == "eager" and self.onednn == "on":
+            raise Unsupported("mode 'eager': oneDNN is for the inference engine alone")
+        paddle.set_device("cpu")
+        paddle.set_flags({THREADS: self.threads})
+        paddle.base.core.set_num_threads(self.threads)  # dygraph reads the flag once, when it is imported
+        self.network = Network()
+
+    def build(self, nodes, weights, inputs, outputs):
+        self.outputs = list(outputs)
+        self.names = list(inputs)
+        made = self.operators(nodes, weights)
+        walk = paddle.jit.not_to_static(self.walk)  # plain Python over plain Python: nothing to translate
+
+        def function(tensors):
+            found = walk(made, dict(zip(self.names, tensors)), self.outputs)  # noqa: B905  (3.10 has it)
+            return [found[name] for name in self.outputs]
+
+        self.network.function = function
+        self.network.eval()
+        if self.execution == "default":
+            self._deploy(inputs)
+            self.network = None  # the predictor has weights of its own
+
+    def _deploy(self, inputs):
+        specs = [paddle.static.InputSpec(list(shape), "float32", name) for name, shape in inputs.items()]
+        folder = tempfile.mkdtemp(dir=os.getcwd())  # /tmp may be a memory file system too small for the weights
+        try:
+            path = os.path.join(folder, "network")
+            paddle.jit.save(self.network, path, input_spec=[specs])
+            self.config = inference.Config(path + ".json", path + ".pdiparams")
+            self._set_up(self.config)
+            self.predictor = inference.create_predictor(self.config)
+        finally:
+            shutil.rmtree(folder)
+        self.handles = {name: self.predictor.get_input_handle(name) for name in self.predictor.get_input_names()}
+        self.fetched = [self.predictor.get_output_handle(name) for name in self.predictor.get_output_names()]
+
+    def _set_up(self, config):
+        config.disable_gpu()
+        config.set_cpu_math_library_num_threads(self.threads)
+        if self.onednn == "on":
+            config.enable_onednn()
+        else:
+            config.disable_onednn()  # it is on where nobody says so
+        config.switch_ir_optim()
+        config.enable_new_ir()
+        config.enable_new_executor()
+        config.enable_memory_optim()
+        config.disable_glog_info()
+
+    def load(self, arrays):
+        if self.execution == "default":
+            for name, array in arrays.items():
+                self.handles[name].copy_from_cpu(np.ascontiguousarray(array))
+        else:
+            self.tensors = [paddle.to_tensor(arrays[name]) for name in self.names]
+
+    def step(self):
+        if self.execution == "default":
+            self.predictor.run()
+            return
+        with paddle.no_grad():
+            self.result = self.network(self.tensors)
+
+    def fetch(self):
+        if self.execution == "default":
+            arrays = [handle.copy_to_cpu() for handle in self.fetched]
+        else:
+            arrays = [tensor.numpy() for tensor in self.result]
+        return dict(zip(self.outputs, arrays))  # noqa: B905  (3.10 has it)
+
+    # -- what it says of itself ------------------------------------------------------------------------------------
+
+    def version(self):
+        return paddle.version.full_version
+
+    def build_string(self):
+        text = "commit {0}, with_mkl {1}, cinn {2}".format(
+            paddle.version.commit, paddle.version.with_mkl, paddle.version.cinn()
+        )
+        if self.execution == "default":
+            shown = re.findall(r"\|\s*(\w+)\s*\|\s*(\w+)\s*\|", self.config.summary())
+            text += "; " + ", ".join("{0}={1}".format(name, value) for name, value in shown if name != "Option")
+        return text
+
+    def pools(self):
+        if self.execution == "default":
+            return {"cpu_math_library": self.config.cpu_math_library_num_threads()}
+        return {"dygraph": int(paddle.get_flags([THREADS])[THREADS])}
+
+    def precision(self):
+        """The types of oneDNN's products in one step; where it has none, the type that the program returns."""
+        if self.execution == "eager":
+            return paddle.get_default_dtype()
+        types = {handle.type().name.lower() for handle in self.fetched}
+        if self.onednn == "on":
+            shown = onednn.product_types(onednn.verbose_step(self.step, maps.read_maps()))
+            types.update("float32" if name == "f32" else name for name in shown)
+        return ", ".join(sorted(types))
+
+    def arithmetic(self):
+        if self.execution == "default":
+            return {}  # a program for inference has no gradients
+        recorded = any(not tensor.stop_gradient for tensor in self.result)
+        return {"gradients": "on" if recorded else "off"}
+
+    def onednn_state(self):
+        if self.execution == "eager":
+            return ("off", None, "dygraph calls no kernel of oneDNN")
+        on = self.config.onednn_enabled()
+        return ("on" if on else "off", None, "Config.onednn_enabled() of the predictor")
+
+    # -- ONNX's operators ------------------------------------------------------------------------------------------
+
+    def Conv(self, node, weights):
+        w = self.network.parameter(weights["W"])
+        b = self.network.parameter(weights["B"]) if "B" in weights else None
+        strides, dilations = node.attrs.get("strides", [1, 1]), node.attrs.get("dilations", [1, 1])
+        pads, group = padding(node), node.attrs.get("group", 1)
+        return lambda x: F.conv2d(x, w, b, strides, pads, dilations, group)
+
+    def BatchNormalization(self, node, weights):
+        scale, shift, mean, var = (self.network.parameter(weights[key]) for key in ("scale", "B", "mean", "var"))
+        epsilon = node.attrs.get("epsilon", 1e-5)
+        return lambda x: F.batch_norm(x, mean, var, scale, shift, training=False, epsilon=epsilon)
+
+    def Relu(self, node, weights):
+        return F.relu
+
+    def MaxPool(self, node, weights):
+        kernel, strides, pads, ceil = pool_geometry(node)
+        return lambda x: F.max_pool2d(x, kernel, strides, pads, ceil_mode=ceil)
+
+    def AveragePool(self, node, weights):
+        kernel, strides, pads, ceil = pool_geometry(node)
+        if not node.attrs.get("count_include_pad", 0) or not any(pads):
+            return lambda x: F.avg_pool2d(x, kernel, strides, pads, ceil_mode=ceil, exclusive=True)
+        # exclusive=False counts only those pads that lie inside the image's own extent and one pad more
+        top, left, bottom, right = node.attrs["pads"]
+        before = [left, right, top, bottom]
+        return lambda x: F.avg_pool2d(F.pad(x, before), kernel, strides, 0, ceil_mode=ceil)
+
+    def GlobalAveragePool(self, node, weights):
+        return lambda x: F.adaptive_avg_pool2d(x, 1)
+
+    def Flatten(self, node, weights):
+        if node.attrs.get("axis", 1) != 1:
+            raise Unsupported("{0}: Flatten with axis {1}".format(node.name, node.attrs["axis"]))
+        return lambda x: paddle.flatten(x, 1)
+
+    def Gemm(self, node, weights):
+        if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
+            raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
+        b = self.network.parameter(weights["B"].T if node.attrs.get("transB", 0) else weights["B"])  # [in, out]
+        c = self.network.parameter(weights["C"]) if "C" in weights else None
+        return lambda x: F.linear(x, b, c)
+
+    def MatMul(self, node, weights):
+        return paddle.matmul
+
+    def Add(self, node, weights):
+        return paddle.add
+
+    def Softmax(self, node, weights):
+        axis = node.attrs.get("axis", -1)
+        return lambda x: F.softmax(x, axis)
+
+
+def padding(node):
+    """ONNX's [top, left, bottom, right] as [top, bottom, left, right], or as two numbers where they say the same."""
+    top, left, bottom, right = node.attrs.get("pads", [0, 0, 0, 0])
+    return [top, left] if (top, left) == (bottom, right) else [top, bottom, left, right]
+
+
+def pool_geometry(node):
+    """(kernel, strides, padding, ceil_mode) of a pool."""
+    if list(node.attrs.get("dilations", [1, 1])) != [1, 1]:
+        raise Unsupported("{0}: pool with dilations".format(node.name))
+    strides = node.attrs.get("strides", [1, 1])
+    return node.attrs["kernel_shape"], strides, padding(node), bool(node.attrs.get("ceil_mode", 0))
