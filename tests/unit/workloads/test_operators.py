@@ -32,6 +32,7 @@ BACKENDS = {
     "caffe": ("caffe", ["default"]),
 
     "paddle": ("paddle", ["default", "eager"]),
+    "nnabla": ("nnabla", ["default", "imperative"]),
 }
 """Backend -> (the module that must be importable, the execution modes tried)."""
 
