@@ -33,11 +33,13 @@ BACKENDS = {
 
     "paddle": ("paddle", ["default", "eager"]),
     "nnabla": ("nnabla", ["default", "imperative"]),
+    "tinygrad": ("tinygrad", ["default"]),
 }
 """Backend -> (the module that must be importable, the execution modes tried)."""
 
 WITHOUT = {
     "numpy_blas": {"conv-groups", "conv-groups-uneven"},  # group between 1 and the number of channels
+    "tinygrad": {"flatten", "flatten-one-pixel"},  # a view alone computes nothing that TinyJit could capture
     "tensorflow": {"depthwise-uneven-strides"},  # depthwise_conv2d takes one stride for both axes
     "keras": {"depthwise-uneven-strides"},  # and so does DepthwiseConv2D
     "keras-predict": {"matmul"},  # predict() cuts all inputs along one axis
