@@ -30,7 +30,6 @@ BACKENDS = {
     "openvino": ("openvino", ["default"]),
     "keras": ("keras", ["default", "predict", "call"]),  # over what KERAS_BACKEND names
     "caffe": ("caffe", ["default"]),
-
     "paddle": ("paddle", ["default", "eager"]),
     "nnabla": ("nnabla", ["default", "imperative"]),
     "tinygrad": ("tinygrad", ["default"]),
