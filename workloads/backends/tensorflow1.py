@@ -29,7 +29,7 @@ def aligned(array):
 
 
 class Backend(base.Backend):
-    """`default` holds the weights in variables, `frozen` as constants of the graph, `xla` has clusters of it compiled."""
+    """`default` holds the weights in variables, `frozen` as constants, `xla` has clusters of the graph compiled."""
 
     name = "tensorflow"
     modes = ("default", "frozen", "xla")
