@@ -3,6 +3,7 @@
 import ctypes
 import os
 import re
+import subprocess
 import sys
 
 from workloads.evidence import capture, symbols
@@ -84,6 +85,23 @@ def verbose_step(step, paths):
     """What oneDNN prints during one untimed step; empty where it cannot be made to."""
     switch, _ = find_switch(paths)
     return capture.captured(lambda: _verbosely(switch, step)) if switch else ""
+
+def ask_child(source):
+    """(state, version, reason): whether oneDNN computes what the Python text `source` does, in a process of its own.
+
+    For a framework whose setting only promises and whose library exports no switch: verbose mode is then read from the
+    environment, once, and the process that is timed must not have it.
+    """
+    try:
+        text = subprocess.check_output(
+            [sys.executable, "-c", source], env=dict(os.environ, MKLDNN_VERBOSE="1", DNNL_VERBOSE="1"), timeout=120
+        ).decode("utf-8", "replace")
+    except (OSError, subprocess.SubprocessError) as problem:
+        return "unknown", None, "a child process with DNNL_VERBOSE=1: {0}".format(problem)
+    count = sum(count_primitives(text).values())
+    version = re.search(r"(?:mkldnn|dnnl)_verbose,info,\D*?v(\d[\d.]*\d)", text)
+    reason = "a small convolution in a child process with DNNL_VERBOSE=1: {0} primitives".format(count)
+    return "on" if count else "off", version.group(1) if version else None, reason
 
 
 def _verbosely(switch, step):
