@@ -41,11 +41,7 @@ class Backend(base.Backend):
         return np.__version__
 
     def build_string(self):
-        config = getattr(np, "__config__", None)
-        if hasattr(config, "CONFIG"):
-            return repr(config.CONFIG.get("Build Dependencies", config.CONFIG))
-        names = [name for name in dir(config) if name.endswith("_info") and isinstance(getattr(config, name), dict)]
-        return "; ".join("{0}: {1!r}".format(name, getattr(config, name)) for name in sorted(names))
+        return describe_build()
 
     def pools(self):
         asked = os.environ.get("OMP_NUM_THREADS", "")
@@ -241,3 +237,12 @@ class Backend(base.Backend):
             return e
 
         return softmax
+
+
+def describe_build():
+    """What this numpy says of the libraries that it was built against; Chainer's are the same."""
+    config = getattr(np, "__config__", None)
+    if hasattr(config, "CONFIG"):
+        return repr(config.CONFIG.get("Build Dependencies", config.CONFIG))
+    names = [name for name in dir(config) if name.endswith("_info") and isinstance(getattr(config, name), dict)]
+    return "; ".join("{0}: {1!r}".format(name, getattr(config, name)) for name in sorted(names))
