@@ -31,6 +31,8 @@ def aligned(array):
 class Backend(base.Backend):
     """`default` holds the weights in variables, `frozen` as constants, `xla` has clusters of the graph compiled."""
 
+    """`default` holds the weights in variables, `frozen` in constants of the graph; `xla` has it compiled."""
+
     name = "tensorflow"
     modes = ("default", "frozen", "xla")
 

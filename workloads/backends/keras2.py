@@ -1,0 +1,215 @@
+"""How does Keras 2 run a network? A Model of its own layers, over the framework that KERAS_BACKEND names."""
+# ruff: noqa: N802, ARG002  (methods are called after ONNX's operators, and all take a node and its weights)
+
+import keras
+import numpy as np
+from keras import backend as K  # noqa: N812  (its usual name)
+from keras import layers
+
+from workloads.backends import base, keras2_below
+from workloads.backends.base import Unsupported
+from workloads.backends.padding import is_same
+
+
+class Backend(base.Backend):
+    """`default` is `predict_on_batch`, `predict` what most scripts call, `function` a `K.function` of the model."""
+
+    name = "keras"
+    modes = ("default", "predict", "function")
+
+    def configure(self):
+        self.below = keras2_below.BELOW[K.backend()](self.threads)
+        self.below.configure()
+        K.set_image_data_format("channels_last" if self.below.channels_last else "channels_first")
+        K.set_learning_phase(0)
+
+    def build(self, nodes, weights, inputs, outputs):
+        self.inputs, self.outputs = list(inputs), list(outputs)
+        if self.execution != "function" and len({shape[0] for shape in inputs.values()}) > 1:
+            raise Unsupported("{0} takes inputs of one length: {1}".format(self.execution, inputs))
+        made = [layers.Input(batch_shape=tuple(self.layout(shape)), name=name) for name, shape in inputs.items()]
+        self.axis, self.values = 3 if self.below.channels_last else 1, []
+        operators = self.operators(nodes, weights)
+        tensors = self.walk(operators, dict(zip(inputs, made)), outputs)  # noqa: B905  (3.10 has it)
+        self.model = keras.models.Model(made, [tensors[name] for name in outputs])
+        K.batch_set_value(self.values)  # at once: over TensorFlow each set_weights() would run the session again
+        del self.values
+        call = {"default": self.model.predict_on_batch, "predict": self.model.predict}
+        self.function = call.get(self.execution) or K.function(self.model.inputs, self.model.outputs)
+
+    def layout(self, shape):
+        """The shape of an image batch in the layout of the framework below; any other shape as it is."""
+        if len(shape) == 4 and self.below.channels_last:
+            return [shape[0], shape[2], shape[3], shape[1]]
+        return list(shape)
+
+    def load(self, arrays):
+        turn = (0, 2, 3, 1) if self.below.channels_last else (0, 1, 2, 3)
+        fed = [arrays[name] for name in self.inputs]
+        self.fed = [np.ascontiguousarray(a.transpose(turn) if a.ndim == 4 else a) for a in fed]
+
+    def step(self):
+        self.result = self.function(self.fed)
+
+    def fetch(self):
+        found = self.result if isinstance(self.result, list) else [self.result]
+        turn = (0, 3, 1, 2) if self.below.channels_last else (0, 1, 2, 3)
+        arrays = dict(zip(self.outputs, found))  # noqa: B905  (3.10 has it)
+        return {name: a.transpose(turn) if a.ndim == 4 else a for name, a in arrays.items()}
+
+    # -- what it says of itself ------------------------------------------------------------------------------------
+
+    def version(self):
+        return keras.__version__
+
+    def build_string(self):
+        return "over {0}, {1}: {2}".format(K.backend(), K.image_data_format(), self.below.build_string())
+
+    def pools(self):
+        return self.below.pools()
+
+    def isa_used(self):
+        return self.below.isa_used(self.model, self.fed)
+
+    def precision(self):
+        return K.floatx()
+
+    def arithmetic(self):
+        optimizer = getattr(self.model, "optimizer", None)
+        return {"gradients": "on" if optimizer else "off"}  # it was never compiled for training
+
+    def static_libraries(self):
+        return self.below.static_libraries(self.model, self.fed)
+
+    def onednn_state(self):
+        return self.below.onednn_state(self.model, self.fed)
+
+    def weighted(self, layer, weights):
+        """The layer, whose weights are kept until the model is there; its first call makes room for them."""
+
+        def call(x):
+            y = layer(x)
+            self.values.extend(zip(layer.weights, weights))  # noqa: B905  (3.10 has it)
+            return y
+
+        return call
+
+    # -- ONNX's operators ------------------------------------------------------------------------------------------
+
+    def Conv(self, node, weights):
+        w, group = weights["W"], node.attrs.get("group", 1)
+        strides, dilations = node.attrs.get("strides", [1, 1]), node.attrs.get("dilations", [1, 1])
+        geometry = {
+            "kernel_size": tuple(node.attrs["kernel_shape"]),
+            "strides": tuple(strides),
+            "padding": "same" if is_same(node) else "valid",
+            "dilation_rate": tuple(dilations),
+            "use_bias": "B" in weights,
+            "bias_initializer": self.below.empty,
+        }
+        if group == 1:
+            layer = layers.Conv2D(w.shape[0], kernel_initializer=self.below.empty, **geometry)
+            kernel = w.transpose(2, 3, 1, 0)
+            # Theano turns a kernel round before it multiplies, and Keras leaves that to who brings the weights.
+            kernel = kernel[::-1, ::-1] if K.backend() == "theano" else kernel
+        elif w.shape[1] == 1:
+            if strides[0] != strides[1]:
+                raise Unsupported("{0}: DepthwiseConv2D takes one stride for both axes".format(node.name))
+            geometry.update(depth_multiplier=w.shape[0] // group, depthwise_initializer=self.below.empty)
+            layer = layers.DepthwiseConv2D(**geometry)
+            kernel = w.reshape((group, -1) + w.shape[2:]).transpose(2, 3, 0, 1)
+        else:
+            raise Unsupported("{0}: Conv2D has no groups".format(node.name))
+        convolved = self.weighted(layer, [kernel] + ([weights["B"]] if "B" in weights else []))
+        return convolved if geometry["padding"] == "same" else padded(node, convolved)
+
+    def BatchNormalization(self, node, weights):
+        names = ("gamma", "beta", "moving_mean", "moving_variance")
+        initial = {name + "_initializer": self.below.empty for name in names}
+        layer = layers.BatchNormalization(axis=self.axis, epsilon=node.attrs.get("epsilon", 1e-5), **initial)
+        return self.weighted(layer, [weights[key] for key in ("scale", "B", "mean", "var")])
+
+    def Relu(self, node, weights):
+        return layers.Activation("relu")
+
+    def MaxPool(self, node, weights):
+        if any(node.attrs.get("pads", [])) and not is_same(node):
+            raise Unsupported("{0}: MaxPooling2D has no pads of its own".format(node.name))
+        return layers.MaxPooling2D(**pool_geometry(node))
+
+    def AveragePool(self, node, weights):
+        if any(node.attrs.get("pads", [])) and not node.attrs.get("count_include_pad", 0):
+            raise Unsupported("{0}: AveragePooling2D has no pads that do not count".format(node.name))
+        return padded(node, layers.AveragePooling2D(**dict(pool_geometry(node), padding="valid")))
+
+    def GlobalAveragePool(self, node, weights):
+        def pool(x):
+            y = layers.GlobalAveragePooling2D()(x)
+            channels = K.int_shape(y)[1]
+            return layers.Reshape((1, 1, channels) if self.below.channels_last else (channels, 1, 1))(y)
+
+        return pool
+
+    def Flatten(self, node, weights):
+        if node.attrs.get("axis", 1) != 1:
+            raise Unsupported("{0}: Flatten with axis {1}".format(node.name, node.attrs["axis"]))
+
+        def flatten(x):
+            shape = K.int_shape(x)
+            if len(shape) == 4 and self.below.channels_last and shape[1] * shape[2] > 1:
+                x = layers.Permute((3, 1, 2))(x)  # ONNX's order is channels first
+            # Left to itself it would turn an image that is channels first.
+            return layers.Flatten(data_format="channels_last")(x)
+
+        return flatten
+
+    def Gemm(self, node, weights):
+        if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
+            raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
+        b = weights["B"].T if node.attrs.get("transB", 0) else weights["B"]
+        bias = [weights["C"]] if "C" in weights else []
+        initial = {"kernel_initializer": self.below.empty, "bias_initializer": self.below.empty}
+        return self.weighted(layers.Dense(b.shape[1], use_bias=bool(bias), **initial), [b] + bias)
+
+    def MatMul(self, node, weights):
+        if not self.below.products:
+            raise Unsupported("{0}: K.dot over {1} takes no product of two inputs".format(node.name, K.backend()))
+
+        def matmul(a, b):
+            shape = (K.int_shape(a)[0], K.int_shape(b)[1])
+            return layers.Lambda(lambda pair: K.dot(pair[0], pair[1]), output_shape=shape[1:])([a, b])
+
+        return matmul
+
+    def Add(self, node, weights):
+        return lambda a, b: layers.Add()([a, b])
+
+    def Softmax(self, node, weights):
+        axis = node.attrs.get("axis", -1)
+
+        def softmax(x):
+            rank = len(K.int_shape(x))
+            if rank == 4 and self.below.channels_last:
+                return layers.Softmax((0, 3, 1, 2)[axis])(x)
+            return layers.Softmax(-1 if axis % rank == rank - 1 else axis)(x)
+
+        return softmax
+
+
+def padded(node, function):
+    """The function over an input with the operator's pads: a layer of their own, as Keras's MobileNet has it."""
+    top, left, bottom, right = node.attrs.get("pads", [0, 0, 0, 0])
+    if not any((top, left, bottom, right)):
+        return function
+    return lambda x: function(layers.ZeroPadding2D(((top, bottom), (left, right)))(x))
+
+
+def pool_geometry(node):
+    """What a pooling layer takes."""
+    if list(node.attrs.get("dilations", [1, 1])) != [1, 1] or node.attrs.get("ceil_mode", 0):
+        raise Unsupported("{0}: dilations and ceil_mode".format(node.name))
+    return {
+        "pool_size": tuple(node.attrs["kernel_shape"]),
+        "strides": tuple(node.attrs.get("strides", [1, 1])),
+        "padding": "same" if any(node.attrs.get("pads", [])) and is_same(node) else "valid",
+    }
