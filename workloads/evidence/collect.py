@@ -4,7 +4,7 @@ import platform
 
 import numpy as np
 
-from workloads.evidence import arithmetic, cpu, environment, libraries, maps, onednn, package, security
+from workloads.evidence import arithmetic, cpu, environment, libraries, maps, onednn, package, replay, security
 
 
 def collect(job, backend, step, *, counter, wall_s, denormals):
@@ -20,6 +20,10 @@ def collect(job, backend, step, *, counter, wall_s, denormals):
     except OSError as problem:
         paths = []
         unavailable["libraries"] = "/proc/self/maps: {0}".format(problem)
+    if backend.listens_at_start:
+        backend.said, problem = replay.replay(job)
+        if problem:
+            unavailable["replay"] = problem
     found = {
         "python": platform.python_version(),
         "numpy": np.__version__,

@@ -8,7 +8,7 @@ import sys
 
 from workloads.evidence import capture, symbols
 
-CARRIERS = re.compile(r"^lib(dnnl|mkldnn|onednn|torch_cpu|tensorflow|paddle|mxnet|phi|ideep)")
+CARRIERS = re.compile(r"^lib(dnnl|mkldnn|onednn|torch_cpu|tensorflow|paddle|mxnet|phi|ideep|caffe2)")
 SETTERS = ("dnnl_set_verbose", "mkldnn_set_verbose")
 
 
@@ -69,7 +69,11 @@ def evidence(backend, step, paths):
     state, version, reason = backend.onednn_state()
     switch, how = find_switch(paths)
     primitives = {}
-    if switch is None:
+    if switch is None and backend.said:
+        primitives = count_primitives(backend.said)
+        how = "one step in a process of its own: {0} primitives".format(sum(primitives.values()))
+        reason = "; ".join(part for part in (reason, how) if part)
+    elif switch is None:
         reason = "; ".join(part for part in (reason, how) if part)
     else:
         try:

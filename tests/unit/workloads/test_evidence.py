@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from workloads import reply
-from workloads.evidence import blis, capture, cpu, environment, identify, libraries, maps, onednn, security, threads
+from workloads.evidence import (
+    blis,
+    capture,
+    cpu,
+    environment,
+    identify,
+    libraries,
+    maps,
+    mkl,
+    onednn,
+    replay,
+    security,
+    threads,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,6 +170,8 @@ def test_types_are_those_of_products_alone_in_the_lines_of_every_onednn() -> Non
 
 def test_without_a_way_to_ask_onednn_the_reason_is_given_and_nothing_is_counted() -> None:
     class Backend:
+        said = ""
+
         def onednn_state(self) -> tuple[str, None, str]:
             return ("unknown", None, "it does not say")
 
@@ -226,3 +241,25 @@ def test_a_reply_is_strict_json_within_its_limits() -> None:
     assert len(reply.clean("x" * 9000)) == 4000
     assert b"a number of the reply is nan" in reply.encode({"x": float("nan")})
     assert len(reply.encode({"x": ["y" * 4000] * 1000})) < 1000
+
+
+def test_mkl_names_its_version_its_code_path_and_its_calls() -> None:
+    text = """\
+MKL_VERBOSE Intel(R) MKL 2018.0 Update 1 Product build 20171007 for Intel(R) 64 architecture Intel(R) Advanced Vector \
+Extensions 512 (Intel(R) AVX-512) enabled processors, Lnx 2.30GHz lp64 gnu_thread NMICDev:0
+MKL_VERBOSE SGEMM(n,n,7,5,6,0x7ffe,0x55e3,7,0x55e3,6,0x7ffe,0x55e3,7) 38.99ms CNR:OFF Dyn:1 FastMM:1 TID:0  NThr:2
+MKL_VERBOSE SGEMM_BATCH(N,N,0x7ffd,0x7ffd) 1.05ms CNR:OFF Dyn:0 FastMM:1 TID:0  NThr:1
+mkldnn_verbose,exec,reorder,jit:uni,undef,in:f32_nchw out:f32_nChw8c,num:1,1x8x20x20,0.106934
+"""
+    told = mkl.parse(text)
+    assert told == {"version": "2018.0.1", "core": "avx512", "calls": {"SGEMM": 1, "SGEMM_BATCH": 1}}
+    older = text.replace("Update 1 ", "").replace("Vector Extensions 512 (Intel(R) AVX-512)", "Vector Extensions 2")
+    assert mkl.parse(older)["version"] == "2018.0"
+    assert mkl.parse(older)["core"] == "avx2"
+    assert mkl.parse("") == {"version": None, "core": None, "calls": {}}
+
+
+def test_of_what_a_second_process_printed_only_the_step_and_mkls_own_line_are_kept() -> None:
+    printed = b"MKL_VERBOSE Intel(R) MKL 2020.0 Product build 1 for ...\nMKL_VERBOSE SGEMM(n) 1ms\n"
+    assert replay.heading(printed) == b"MKL_VERBOSE Intel(R) MKL 2020.0 Product build 1 for ...\n"
+    assert replay.heading(b"dnnl_verbose,exec,...\n") == b""
