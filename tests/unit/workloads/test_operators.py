@@ -23,7 +23,8 @@ Arrays = dict[str, Any]
 BACKENDS = {
     "reference": ("numpy", ["default"]),
     "numpy_blas": ("numpy", ["default"]),
-    "pytorch": ("torch", ["default"]),
+    "pytorch": ("torch", ["default", "jit"]),
+    "caffe2": ("caffe2", ["default", "fused"]),
     "tensorflow": ("tensorflow", ["default", "eager", "xla"]),
     "onnxruntime": ("onnxruntime", ["default"]),
     "jax": ("jax", ["default"]),
@@ -39,6 +40,8 @@ BACKENDS = {
 WITHOUT = {
     "numpy_blas": {"conv-groups", "conv-groups-uneven"},  # group between 1 and the number of channels
     "tinygrad": {"flatten", "flatten-one-pixel"},  # a view alone computes nothing that TinyJit could capture
+
+    "caffe2": {"softmax-of-channels"},  # it takes all that follows an axis together
     "tensorflow": {"depthwise-uneven-strides"},  # depthwise_conv2d takes one stride for both axes
     "keras": {"depthwise-uneven-strides"},  # and so does DepthwiseConv2D
     "keras-predict": {"matmul"},  # predict() cuts all inputs along one axis

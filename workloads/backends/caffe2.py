@@ -1,0 +1,254 @@
+"""How does Caffe2 run a network, as the wheels of PyTorch 1.0 to 1.9 carry it?"""
+# ruff: noqa: N802, ARG002  (methods are called after ONNX's operators, and all take a node and its weights)
+
+import ctypes
+import os
+import re
+
+import numpy as np
+from caffe2.proto import caffe2_pb2
+from caffe2.python import core, transformations, workspace
+
+from workloads.backends import base
+from workloads.backends.base import Unsupported
+from workloads.evidence import maps, mkl, symbols
+from workloads.im2col import overwritable
+
+LIBRARIES = ("libtorch_cpu.so", "libcaffe2.so")
+"""Where the CPU's operators are, and MKL with them."""
+
+
+class Backend(base.Backend):
+    """A net of type `simple`: one operator after the other, each in its library's threads.
+
+    Where the row has oneDNN, every operator and blob is IDEEP's, Caffe2's name for oneDNN; where not, the CPU's: im2col
+    and SGEMM, a kernel of Caffe2's own for depthwise convolutions of 3 x 3. `eigen` has Eigen do the convolutions.
+    `fused` lets Caffe2's own transformations rewrite the net: batch norms into convolutions, on IDEEP ReLUs too.
+    """
+
+    name = "caffe2"
+    module = "caffe2"
+    modes = ("default", "fused", "eigen")
+    listens_at_start = True
+
+    def configure(self):
+        counts = ["--caffe2_{0}_num_threads={1}".format(each, self.threads) for each in ("omp", "mkl")]
+        workspace.GlobalInit(["caffe2", "--caffe2_log_level=3"] + counts)  # pools() reads back what holds
+        self.ideep = self.onednn == "on"
+        if self.ideep and not workspace.C.use_mkldnn:
+            raise Unsupported("IDEEP: this build of Caffe2 has none")
+        if self.ideep and self.execution == "eigen":
+            raise Unsupported("mode 'eigen': on IDEEP the convolutions are oneDNN's")
+        self.option = core.DeviceOption(caffe2_pb2.IDEEP if self.ideep else caffe2_pb2.CPU)
+
+    def build(self, nodes, weights, inputs, outputs):
+        self.outputs = list(outputs)
+        self.reusable = overwritable(nodes, outputs)
+        self.ranks = ranks(nodes, inputs)
+        images = [name for name in outputs if self.ranks[name] > 2]
+        if self.ideep and images:
+            raise Unsupported("output {0}: IDEEP may hand out an image as NHWC and call it NCHW".format(images[0]))
+        self.net = core.Net("net")
+        with core.DeviceScope(self.option):
+            for name, shape in inputs.items():
+                self.net.AddExternalInput(self._feed(name, np.zeros(shape, np.float32)))
+            self.blobs = self.walk(self.operators(nodes, weights), {name: name for name in inputs}, self.outputs)
+        self.net.Proto().external_output.extend(sorted(set(self.blobs.values())))
+        if self.execution == "fused":
+            self._fuse()
+        self.net.Proto().name = "net"  # the transformations forget both
+        self.net.Proto().type = "simple"
+        workspace.CreateNet(self.net)
+
+    def load(self, arrays):
+        for name, array in arrays.items():
+            self._feed(name, array)
+
+    def step(self):
+        if not workspace.C.run_net("net", 1, False):  # noqa: FBT003  (it takes no names)
+            raise RuntimeError("workspace.C.run_net: the net failed; the log says why")
+
+    def fetch(self):
+        return {name: workspace.C.fetch_blob(blob) for name, blob in self.blobs.items()}
+
+    def _fuse(self):
+        if self.ideep:
+            name = "optimizeForMKLDNN" if hasattr(transformations, "optimizeForMKLDNN") else "optimizeForIDEEP"
+            getattr(transformations, name)(self.net, training_mode=False)
+        else:
+            transformations.fuseConvBN(self.net)
+
+    def _feed(self, blob, array):
+        if not workspace.FeedBlob(blob, np.ascontiguousarray(array, np.float32), self.option):
+            raise RuntimeError("workspace.FeedBlob refused {0}".format(blob))
+        return blob
+
+    def _weights(self, node, weights):
+        """ONNX's input name -> the blob that holds it."""
+        made = {}
+        for key, array in weights.items():
+            made[key] = self._feed("{0}.{1}".format(node.name, key), array)
+            self.net.AddExternalInput(made[key])
+        return made
+
+    def _operator(self, kind, node, blobs, *, in_place=False, **arguments):
+        """Add one operator; returns its function from input blobs to its output blob."""
+
+        def add(*inputs):
+            output = inputs[0] if in_place and node.inputs[0] in self.reusable else node.name
+            self.net.Proto().op.extend(
+                [core.CreateOperator(kind, list(inputs) + blobs, [output], device_option=self.option, **arguments)]
+            )
+            return output
+
+        return add
+
+    # -- what it says of itself ------------------------------------------------------------------------------------
+
+    def version(self):
+        """That of the PyTorch it came with: Caffe2 has had none of its own since."""
+        path = os.path.join(os.path.dirname(os.path.dirname(workspace.__file__)), "..", "torch", "version.py")
+        with open(path) as file:
+            return re.search(r"__version__ = '([^']+)'", file.read()).group(1)
+
+    def build_string(self):
+        options = workspace.C.get_build_options()
+        told = ", ".join("{0}={1}".format(key, options[key]) for key in sorted(options) if options[key])
+        kinds = sorted({operator.type + "/" + operator.engine for operator in self.net.Proto().op})
+        return "the net: {0}; the build: {1}".format(", ".join(kind.rstrip("/") for kind in kinds), told)
+
+    def pools(self):
+        found = {}
+        for path in maps.read_maps():
+            library = symbols.open_mapped(path) if re.match("lib(gomp|torch_cpu|caffe2)\\b", base_name(path)) else None
+            if library is not None and base_name(path).startswith("libgomp"):
+                found["openmp"] = symbols.call(library, ["omp_get_max_threads"], ctypes.c_int)
+            elif library is not None:
+                count = symbols.call(library, ["MKL_Get_Max_Threads"], ctypes.c_int)
+                found.update({"mkl": count} if count else {})
+        return found
+
+    def arithmetic(self):
+        gradients = any(operator.is_gradient_op for operator in self.net.Proto().op)
+        return {"gradients": "on" if gradients else "off"}
+
+    def onednn_state(self):
+        if not workspace.C.has_mkldnn and not workspace.C.use_mkldnn:
+            return ("absent", None, "workspace.C.use_mkldnn is False")
+        kinds = [operator.device_option.device_type for operator in self.net.Proto().op]
+        ideep = kinds.count(caffe2_pb2.IDEEP)
+        return ("on" if ideep else "off", None, "{0} of the net's {1} operators are IDEEP's".format(ideep, len(kinds)))
+
+    def static_libraries(self):
+        paths = [path for path in maps.read_maps() if base_name(path) in LIBRARIES]
+        found = [entry for entry in (mkl.static(path, self.said) for path in paths) if entry]
+        state = self.onednn_state()
+        if state[0] == "on" and not any(base_name(path).startswith("libmkldnn") for path in maps.read_maps()):
+            how = "IDEEP is registered, and no file of oneDNN's own is mapped"
+            found.extend({"kind": "onednn", "name": "onednn", "path": path, "how": how} for path in paths[:1])
+        return found
+
+    # -- ONNX's operators ------------------------------------------------------------------------------------------
+
+    def Conv(self, node, weights):
+        w = self._weights(node, weights)
+        shape, group = weights["W"].shape, node.attrs.get("group", 1)
+        arguments = {
+            "kernels": list(shape[2:]),
+            "strides": list(node.attrs.get("strides", (1, 1))),
+            "pads": list(node.attrs.get("pads", (0, 0, 0, 0))),
+            "dilations": list(node.attrs.get("dilations", (1, 1))),
+            "group": group,
+        }
+        if self.ideep and arguments["pads"][:2] != arguments["pads"][2:]:
+            raise Unsupported("{0}: IDEEP's convolutions take no uneven pads".format(node.name))
+        engine = self._engine(group, shape, arguments)
+        return self._operator("Conv", node, [w[key] for key in ("W", "B") if key in w], engine=engine, **arguments)
+
+    def _engine(self, group, shape, arguments):
+        """Which of the CPU's kernels for convolutions: by default im2col and SGEMM."""
+        plain = arguments["dilations"] == [1, 1]
+        if self.ideep:
+            return ""
+        if group > 1 and group == shape[0] and shape[1] == 1 and shape[2:] == (3, 3) and plain:
+            return "DEPTHWISE_3x3"
+        return "EIGEN" if self.execution == "eigen" and group == 1 and plain else ""
+
+    def BatchNormalization(self, node, weights):
+        epsilon, given = float(node.attrs.get("epsilon", 1e-5)), dict(weights)
+        if self.execution == "fused":
+            # The transformations take 1e-5 whatever the operator says: what is above it goes into the variance.
+            given["var"] = given["var"] + np.float32(epsilon - 1e-5)
+            epsilon = 1e-5
+        w = self._weights(node, given)
+        blobs = [w[key] for key in ("scale", "B", "mean", "var")]
+        return self._operator("SpatialBN", node, blobs, in_place=True, is_test=1, epsilon=epsilon, order="NCHW")
+
+    def Relu(self, node, weights):
+        return self._operator("Relu", node, [], in_place=True)
+
+    def MaxPool(self, node, weights):
+        return self._operator("MaxPool", node, [], **pooling(node))
+
+    def AveragePool(self, node, weights):
+        count = int(node.attrs.get("count_include_pad", 0))
+        if count and any(node.attrs.get("pads", ())) and (self.ideep or self.version().startswith("1.0.")):
+            raise Unsupported("{0}: pads that count: not on IDEEP, and not in 1.0".format(node.name))
+        return self._operator("AveragePool", node, [], count_include_pad=count, **pooling(node))
+
+    def GlobalAveragePool(self, node, weights):
+        return self._operator("AveragePool", node, [], global_pooling=1, order="NCHW")
+
+    def Flatten(self, node, weights):
+        if node.attrs.get("axis", 1) != 1:
+            raise Unsupported("{0}: Flatten at axis {1}".format(node.name, node.attrs["axis"]))
+        return self._operator("Flatten", node, [], axis=1)
+
+    def Gemm(self, node, weights):
+        if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
+            raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
+        given = dict(weights)
+        if not node.attrs.get("transB", 0):
+            given["B"] = given["B"].T
+        given.setdefault("C", np.zeros(len(given["B"]), np.float32))
+        w = self._weights(node, given)
+        return self._operator("FC", node, [w["B"], w["C"]])
+
+    def MatMul(self, node, weights):
+        if self.ideep:
+            raise Unsupported("{0}: IDEEP has no MatMul".format(node.name))
+        return self._operator("MatMul", node, [])
+
+    def Add(self, node, weights):
+        return self._operator("Sum", node, [])
+
+    def Softmax(self, node, weights):
+        axis = node.attrs.get("axis", -1)
+        if axis % self.ranks[node.inputs[0]] != self.ranks[node.inputs[0]] - 1:
+            raise Unsupported("{0}: Caffe2's Softmax takes all that follows axis {1} together".format(node.name, axis))
+        return self._operator("Softmax", node, [], axis=axis)
+
+
+def ranks(nodes, inputs):
+    """Name of each tensor -> how many dimensions it has."""
+    found = {name: len(shape) for name, shape in inputs.items()}
+    for node in nodes:
+        found[node.name] = 2 if node.op in ("Flatten", "Gemm") else found[node.inputs[0]]
+    return found
+
+
+def pooling(node):
+    """Arguments of a pool."""
+    if node.attrs.get("ceil_mode", 0) or list(node.attrs.get("dilations", (1, 1))) != [1, 1]:
+        raise Unsupported("{0}: pool with ceil_mode or dilations".format(node.name))
+    return {
+        "kernels": list(node.attrs["kernel_shape"]),
+        "strides": list(node.attrs.get("strides", (1, 1))),
+        "pads": list(node.attrs.get("pads", (0, 0, 0, 0))),
+        "order": "NCHW",
+    }
+
+
+def base_name(path):
+    """The file's name."""
+    return os.path.basename(path)
