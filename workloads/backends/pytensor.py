@@ -2,6 +2,7 @@
 # ruff: noqa: N802, ARG002  (methods are called after ONNX's operators, and all take a node and its weights)
 
 from collections import Counter
+from functools import reduce
 
 import numpy as np
 import pytensor
@@ -151,7 +152,7 @@ class Backend(base.Backend):
         geometry = Geometry(node)
 
         def max_pool(x):
-            return pt.maximum(*windows(geometry, padded(geometry, x, -np.inf), *size(geometry, x)))
+            return reduce(pt.maximum, windows(geometry, padded(geometry, x, -np.inf), *size(geometry, x)))
 
         return max_pool
 
