@@ -37,16 +37,14 @@ class Backend(object):
     batch_statistics = False
     """Whether it has BatchNormalization with `training_mode`: no network here wants it, published scripts ran it."""
 
-    def __init__(self, threads, execution, onednn, device="cpu"):
-        if device not in self.devices:
-            raise Unsupported("device {0!r}: {1} has {2}".format(device, self.name, ", ".join(self.devices)))
-
     listens_at_start = False
     """Whether MKL or oneDNN inside it hides its switch, so that only a new process can make it print its calls."""
     said = ""
     """What such a process printed of one step: set before `static_libraries` is asked."""
 
-    def __init__(self, threads, execution, onednn):
+    def __init__(self, threads, execution, onednn, device="cpu"):
+        if device not in self.devices:
+            raise Unsupported("device {0!r}: {1} has {2}".format(device, self.name, ", ".join(self.devices)))
         if execution not in self.modes:
             raise Unsupported("mode {0!r}: {1} has {2}".format(execution, self.name, ", ".join(self.modes)))
         self.threads = threads

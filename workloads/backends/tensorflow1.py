@@ -31,8 +31,6 @@ def aligned(array):
 class Backend(base.Backend):
     """`default` holds the weights in variables, `frozen` as constants, `xla` has clusters of the graph compiled."""
 
-    """`default` holds the weights in variables, `frozen` in constants of the graph; `xla` has it compiled."""
-
     name = "tensorflow"
     modes = ("default", "frozen", "xla")
 

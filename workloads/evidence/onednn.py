@@ -90,6 +90,7 @@ def verbose_step(step, paths):
     switch, _ = find_switch(paths)
     return capture.captured(lambda: _verbosely(switch, step)) if switch else ""
 
+
 def ask_child(source):
     """(state, version, reason): whether oneDNN computes what the Python text `source` does, in a process of its own.
 

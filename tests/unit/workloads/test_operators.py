@@ -40,7 +40,6 @@ BACKENDS = {
 WITHOUT = {
     "numpy_blas": {"conv-groups", "conv-groups-uneven"},  # group between 1 and the number of channels
     "tinygrad": {"flatten", "flatten-one-pixel"},  # a view alone computes nothing that TinyJit could capture
-
     "caffe2": {"softmax-of-channels"},  # it takes all that follows an axis together
     "tensorflow": {"depthwise-uneven-strides"},  # depthwise_conv2d takes one stride for both axes
     "keras": {"depthwise-uneven-strides"},  # and so does DepthwiseConv2D
