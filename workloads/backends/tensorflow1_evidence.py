@@ -9,14 +9,13 @@ from collections import Counter
 import tensorflow as tf
 
 from workloads.backends.base import Unsupported
+from workloads.backends.tensorflow1_log import compiled_isa
 from workloads.evidence import maps, symbols
 
 PRODUCTS = re.compile(r"_?(Fused)?(Conv2D|DepthwiseConv2dNative|MatMul)$")
 """Operators that Eigen computes, unless oneDNN's rewriting replaced them by `_MklConv2D` and its like."""
 MKLDNN_GEMM = b"mkldnn_sgemm"
 """What Eigen's contraction calls in a build that has MKL-DNN's kernel for it (1.13 and later)."""
-LEVELS = ("SSE2", "SSE3", "SSE4.1", "SSE4.2", "AVX", "AVX2", "AVX512F")
-"""Instruction sets by which TensorFlow is compiled, each with those before it."""
 HEADERS = {
     "eigen": ("Eigen/src/Core/util/Macros.h", "EIGEN_(?:WORLD|MAJOR|MINOR)_VERSION"),
     "onednn": ("external/mkl_dnn/include/mkldnn_version.h", "MKLDNN_VERSION_(?:MAJOR|MINOR|PATCH)"),
@@ -94,18 +93,6 @@ def onednn_state(counts):
     if not has_mkldnn_gemm():
         return ("absent", None, "{0}; nothing in the library's file is MKL-DNN's".format(reason))
     return ("off", version("onednn"), "{0}; Eigen's contractions still call MKL-DNN's GEMM".format(reason))
-
-
-def compiled_isa(log):
-    """The widest of LEVELS that TensorFlow was compiled to use, from what it logs at its first session, or None.
-
-    `... this TensorFlow binary was not compiled to use: AVX2 AVX512F FMA`, or a line for each set until 1.5:
-    `The TensorFlow library wasn't compiled to use AVX2 instructions, but these are available on your machine ...`.
-    """
-    lines = [line for line in log.splitlines() if "compiled to use" in line]
-    words = {word for line in lines for word in line.split("compiled to use")[1].replace(":", " ").split()}
-    missing = [LEVELS.index(word) for word in words if word in LEVELS]
-    return LEVELS[min(missing) - 1] if missing and min(missing) else None
 
 
 class MklVersion(ctypes.Structure):
