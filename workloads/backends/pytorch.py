@@ -1,7 +1,6 @@
-"""How does PyTorch run a network, eagerly, from 1.13 to 2.x?"""
+"""How does PyTorch run a network, from 1.0 to 2.x: eagerly, traced or compiled?"""
 # ruff: noqa: N802, ARG002  (methods are called after ONNX's operators, and all take a node and its weights)
 
-import ctypes
 import os
 import re
 
@@ -10,21 +9,29 @@ import torch.nn.functional as F  # noqa: N812  (its usual name)
 
 from workloads.backends import base
 from workloads.backends.base import Unsupported
-from workloads.evidence import libraries
+from workloads.evidence import mkl, symbols
 from workloads.weights import LEARNT
+
+LIBRARIES = ("libtorch_cpu.so", "libcaffe2.so", "libtorch.so")
+"""Where the CPU's operators are: since 1.5, before 1.2, and between."""
 
 
 class Backend(base.Backend):
     """Eager mode: `default` keeps images as NCHW, `channels_last` stores them as NHWC, as its documentation advises.
 
-    `autograd` records what gradients need, as published inference scripts did by mistake: no row has it of its own.
+    `jit` traces the network, freezes the trace and optimises it for inference, as far as the version can; `compile` has
+    Inductor write C++ for it. `autograd` records what gradients need, as published inference scripts did by mistake: no
+    row has it of its own.
     """
 
     name = "pytorch"
     module = "torch"
     modes = ("default", "channels_last", "autograd")
     devices = ("cpu", "cuda")
+
+    modes = ("default", "channels_last", "jit", "compile", "autograd")
     batch_statistics = True
+    listens_at_start = not hasattr(torch._C, "_verbose")  # noqa: SLF001  (before 1.13)
 
     def configure(self):
         self.place = torch.device("cuda:0" if self.device == "cuda" else "cpu")
@@ -32,30 +39,45 @@ class Backend(base.Backend):
             if not torch.cuda.is_available():
                 raise RuntimeError("torch.cuda.is_available() is False; built for CUDA {0}".format(torch.version.cuda))
             torch.backends.cudnn.allow_tf32 = False  # its own default lets convolutions round to 10 bits of mantissa
+
+        needs = {"channels_last": (torch, "channels_last"), "jit": (torch, "jit"), "compile": (torch, "compile")}
+        if self.execution in needs and not hasattr(*needs[self.execution]):
+            raise Unsupported("mode {0!r}: PyTorch {1} has no such thing".format(self.execution, torch.__version__))
         torch.set_num_threads(self.threads)
         try:
-            torch.set_num_interop_threads(1)
+            if hasattr(torch, "set_num_interop_threads") and torch.get_num_interop_threads() != 1:  # since 1.2
+                torch.set_num_interop_threads(1)
         except RuntimeError:
             pass  # once per process; pools() reads back what holds
         torch.set_grad_enabled(self.execution == "autograd")
-        torch.set_float32_matmul_precision("highest")
-        if self.onednn in ("on", "off"):
+        if hasattr(torch, "set_float32_matmul_precision"):  # since 1.12; float32 was float32 before
+            torch.set_float32_matmul_precision("highest")
+        if self.onednn in ("on", "off") and hasattr(torch._C, "_set_mkldnn_enabled"):  # noqa: SLF001
             # Not torch.backends.mkldnn.flags(...): its effect ends with the object. onednn_state() reads it back.
             torch._C._set_mkldnn_enabled(self.onednn == "on")  # noqa: SLF001
 
     def build(self, nodes, weights, inputs, outputs):
         self.outputs = list(outputs)
-        self.made = self.operators(nodes, weights)
+        self.names = sorted(inputs)
+        net = Network(self, self.operators(nodes, weights), self.names)
+        if self.execution == "jit":
+            net = traced(net, [torch.zeros(inputs[name]) for name in self.names], self.onednn)
+        elif self.execution == "compile":
+            net = compiled(net)
+        self.net = net
 
     def load(self, arrays):
-        self.tensors = {name: self._place(torch.from_numpy(array)) for name, array in arrays.items()}
+        self.tensors = [self._place(torch.from_numpy(arrays[name])) for name in self.names]
 
     def step(self):
-        with torch.inference_mode(self.execution != "autograd"):
-            self.result = self.walk(self.made, self.tensors, self.outputs)
+        with recording(self.execution == "autograd"):
+            result = self.net(*self.tensors)
+        self.result = result if isinstance(result, tuple) else (result,)  # what a trace of 1.0 makes of a tuple of one
 
     def fetch(self):
         return {name: tensor.detach().cpu().numpy() for name, tensor in self.result.items()}
+
+        return {name: tensor.detach().numpy() for name, tensor in zip(self.outputs, self.result)}  # noqa: B905
 
     def _place(self, tensor):
         tensor = tensor.to(self.place)
@@ -75,9 +97,14 @@ class Backend(base.Backend):
         return torch.__version__
 
     def build_string(self):
-        return torch.__config__.show() + torch.__config__.parallel_info()
+        if not hasattr(torch, "__config__"):
+            told = sorted((name, value) for name, value in vars(torch.version).items() if name[:1] != "_")
+            return ", ".join("{0} {1}".format(name, value) for name, value in told)
+        return configuration() + torch.__config__.parallel_info()
 
     def pools(self):
+        if not hasattr(torch, "__config__"):
+            return {}  # 1.0 says 1 whatever was set; its OpenMP runtime, among the libraries, says what holds
         found = {"intra-op": torch.get_num_threads(), "inter-op": torch.get_num_interop_threads()}
         mkl = re.search(r"mkl_get_max_threads\(\) : (\d+)", torch.__config__.parallel_info())
         if mkl:
@@ -87,7 +114,7 @@ class Backend(base.Backend):
     def isa_used(self):
         if hasattr(torch.backends, "cpu"):
             return "ATen " + torch.backends.cpu.get_cpu_capability()
-        found = re.search(r"CPU capability usage: (\S+)", torch.__config__.show())
+        found = re.search(r"CPU capability usage: (\S+)", configuration())
         return "ATen " + found.group(1) if found else None
 
     def precision(self):
@@ -106,37 +133,42 @@ class Backend(base.Backend):
     def placement(self):
         return ", ".join(sorted({str(tensor.device) for tensor in self.result.values()}))
 
+        allowed = matmul_precision()
+        return "float32" if allowed == "highest" else "float32, products {0}".format(allowed)
+
     def arithmetic(self):
-        recorded = any(tensor.requires_grad or tensor.grad_fn is not None for tensor in self.result.values())
+        recorded = any(tensor.requires_grad or tensor.grad_fn is not None for tensor in self.result)
         return {
             "gradients": "on" if recorded else "off",
             "tf32": self._tf32(),
+
+            "tf32": "allowed" if matmul_precision() != "highest" else "off",
         }
 
     def onednn_state(self):
-        if not torch.backends.mkldnn.is_available():
-            return ("absent", None, "torch.backends.mkldnn.is_available() is False")
-        found = re.search(r"MKL-DNN v(\S+)", torch.__config__.show())
+        if not has_onednn():
+            return ("absent", None, "this build has no MKL-DNN")
+        found = re.search(r"MKL-DNN v(\S+)", configuration())
+        version = found.group(1) if found else None
+        if not hasattr(torch._C, "_get_mkldnn_enabled"):  # noqa: SLF001
+            return ("on", version, "it is there, and this version has no switch")
         enabled = torch._C._get_mkldnn_enabled()  # noqa: SLF001
-        return ("on" if enabled else "off", found.group(1) if found else None, "torch._C._get_mkldnn_enabled()")
+        return ("on" if enabled else "off", version, "torch._C._get_mkldnn_enabled()")
 
     def static_libraries(self):
-        """MKL and oneDNN inside libtorch_cpu.so: PyPI's wheels link both statically, Debian's package neither."""
-        path = os.path.join(os.path.dirname(torch.__file__), "lib", "libtorch_cpu.so")
-        config = torch.__config__.show()
+        """MKL and oneDNN inside torch's own library: PyPI's wheels link both statically, Debian's package neither."""
         found = []
-        if os.path.exists(path):
-            library = ctypes.CDLL(path)
-            if hasattr(library, "MKL_Get_Version_String"):
-                how = "libtorch_cpu.so exports MKL_Get_Version_String"
-                entry = {"kind": "blas", "name": "mkl", "path": path, "how": how}
-                entry.update(libraries.read_mkl(library))
-                found.append(entry)
-            state, version, _ = self.onednn_state()
-            if state != "absent" and not mapped("libdnnl"):
-                how = "torch.__config__ names MKL-DNN and no libdnnl is mapped"
+        for path in (os.path.join(os.path.dirname(torch.__file__), "lib", name) for name in LIBRARIES):
+            if symbols.open_mapped(path) is None:
+                continue
+            inside = mkl.static(path, self.said)
+            found.extend([inside] if inside else [])
+            state, version, how = self.onednn_state()
+            if state != "absent" and not mapped("libdnnl") and not mapped("libmkldnn"):
+                how = "{0}, and no file of oneDNN's own is mapped".format(how)
                 found.append({"kind": "onednn", "name": "onednn", "path": path, "version": version, "how": how})
-        if not any(entry["name"] == "mkl" for entry in found) and "BLAS_INFO=mkl" in config:
+            break
+        if not any(entry["name"] == "mkl" for entry in found) and "BLAS_INFO=mkl" in configuration():
             found.append({"kind": "blas", "name": "mkl", "how": "torch.__config__ says BLAS_INFO=mkl"})
         return found
 
@@ -210,6 +242,81 @@ class Backend(base.Backend):
     def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)
         return lambda x: F.softmax(x, axis)
+
+
+class Network(torch.nn.Module):
+    """The network as a module: its inputs in the order of their names to a tuple of its outputs."""
+
+    def __init__(self, backend, operators, names):
+        super(Network, self).__init__()
+        self.walk = backend.walk
+        self.made = operators
+        self.names = names
+        self.outputs = backend.outputs
+
+    def forward(self, *tensors):
+        found = self.walk(self.made, dict(zip(self.names, tensors)), self.outputs)  # noqa: B905
+        return tuple(found[name] for name in self.outputs)
+
+
+class Listed(torch.nn.Module):
+    """A network that takes its inputs as one list: torch.fx cannot trace how `*tensors` are taken apart."""
+
+    def __init__(self, net):
+        super(Listed, self).__init__()
+        self.net = net
+
+    def forward(self, tensors):
+        return self.net(*[tensors[index] for index in range(len(self.net.names))])
+
+
+def traced(net, tensors, onednn):
+    """The network as TorchScript: traced, then frozen and optimised as far as this version can.
+
+    Freezing folds batch norms into convolutions; optimize_for_inference moves operators to oneDNN, so only where that
+    is on. Of itself neither changes in which library a product runs.
+    """
+    with torch.no_grad():
+        script = torch.jit.trace(net.eval(), tuple(tensors), check_trace=False)
+        if hasattr(torch.jit, "freeze"):  # since 1.7
+            script = torch.jit.freeze(script.eval())
+        if hasattr(torch.jit, "optimize_for_inference") and onednn == "on":  # since 1.10
+            script = torch.jit.optimize_for_inference(script)
+    return script
+
+
+def compiled(net):
+    """The network as Inductor compiles it at the first call, weights frozen into it as its guide for CPUs advises."""
+    import torch._inductor.config as inductor  # noqa: PLC0415
+    from torch import fx  # noqa: PLC0415
+
+    inductor.freezing = True
+    # A trace by torch.fx makes buffers of the weights that our operators hold: only those can be frozen.
+    optimised = torch.compile(fx.symbolic_trace(Listed(net)).eval(), dynamic=False)
+    return lambda *tensors: optimised(list(tensors))
+
+
+def recording(wanted):
+    """A context in which gradients are recorded or not; inference mode, where there is one, drops versions as well."""
+    if hasattr(torch, "inference_mode"):  # since 1.9
+        return torch.inference_mode(not wanted)
+    return torch.enable_grad() if wanted else torch.no_grad()
+
+
+def configuration():
+    """What torch says of its build, or nothing before 1.2."""
+    return torch.__config__.show() if hasattr(torch, "__config__") else ""
+
+
+def matmul_precision():
+    """`highest` where a product of float32 is one: before 1.12 a CPU knew nothing else."""
+    return torch.get_float32_matmul_precision() if hasattr(torch, "get_float32_matmul_precision") else "highest"
+
+
+def has_onednn():
+    """Whether oneDNN or MKL-DNN, as it was called, is in this build."""
+    asked = getattr(getattr(torch.backends, "mkldnn", None), "is_available", None)
+    return asked() if asked else mapped("libmkldnn")  # 1.0 brings it as a file of its own, and does not say so
 
 
 def split_pads(node):

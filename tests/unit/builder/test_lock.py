@@ -54,11 +54,11 @@ def test_every_row_of_the_catalogue_is_locked_and_every_lock_belongs_to_a_row() 
     assert {path.name for path in wanted} == {path.name for path in (paths.images_dir() / "locks").iterdir()}
     for path in wanted:
         assert path.read_text().startswith(HEADER)
-        pins = {pin.name: pin for pin in read_lock(path)}
+        pins = {pin.name.lower(): pin for pin in read_lock(path)}
         asked = [line[4:] for line in path.read_text().splitlines() if line.startswith("#   ")]
         for line in asked:
             name, _, version = re.split(r"(==|<)", line)
-            assert "==" not in line or pins[name].version == version
+            assert "==" not in line or pins[name.lower()].version == version
 
 
 def test_a_lock_names_no_index_and_no_path() -> None:
