@@ -1,24 +1,16 @@
 """How does ONNX Runtime run a network? The same operators as an ONNX model, through its CPU provider."""
 
-import mmap
 import os
 
 import numpy as np
-import onnx
 import onnxruntime
-from onnx import helper
 
-from workloads.backends import base
-
-OPSET = 13
-IR_VERSION = 8
-
-WEIGHTS = {"Conv": ("W", "B"), "BatchNormalization": ("scale", "B", "mean", "var"), "Gemm": ("B", "C")}
-"""ONNX's order of an operator's weights among its inputs."""
+from workloads import onnx_graph
+from workloads.evidence import contents
 
 
-class Backend(base.Backend):
-    """Every method only writes a node: operators, attributes and layout are ONNX's own."""
+class Backend(onnx_graph.Writer):
+    """One session over a model whose weights stay where they are."""
 
     name = "onnxruntime"
     devices = ("cpu", "cuda")
@@ -37,18 +29,9 @@ class Backend(base.Backend):
             self.providers = [("CUDAExecutionProvider", {"device_id": "0", "use_tf32": "0"})]
 
     def build(self, nodes, weights, inputs, outputs):
-        self.nodes = []
-        self.values = {}  # initialiser -> array; the session copies what it repacks
-        self.walk(self.operators(nodes, weights), {name: name for name in inputs}, outputs)
-        graph = helper.make_graph(
-            self.nodes,
-            "network",
-            [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape) for name, shape in inputs.items()],
-            [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in outputs],
-            [external(name, array.shape) for name, array in self.values.items()],
-        )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
-        # Handed over beside the model: VGG-16's 553 MB are not written into a protocol buffer and parsed again.
+        model = self.graph(nodes, weights, inputs, outputs)
+        # Handed over beside the model: VGG-16's 553 MB are not written into a protocol buffer and parsed again,
+        # and the session copies what it repacks.
         names = list(self.values)
         arrays = [onnxruntime.OrtValue.ortvalue_from_numpy(self.values[name]) for name in names]
         self.options.add_external_initializers(names, arrays)
@@ -126,7 +109,7 @@ class Backend(base.Backend):
     def static_libraries(self):
         from onnxruntime.capi import onnxruntime_pybind11_state as module  # noqa: PLC0415  (the file that holds the kernels)
 
-        count = occurrences(module.__file__, b"MLAS_THREADPOOL")
+        count = contents.occurrences(module.__file__, b"MLAS_THREADPOOL")
         how = "{0} mangled names in {1} speak of MLAS_THREADPOOL".format(count, os.path.basename(module.__file__))
         return [{"kind": "blas", "name": "mlas", "version": onnxruntime.__version__, "how": how}] if count else []
 
@@ -135,40 +118,3 @@ class Backend(base.Backend):
         if "DnnlExecutionProvider" in onnxruntime.get_available_providers():
             return ("on" if "DnnlExecutionProvider" in providers else "off", None, "providers: " + ", ".join(providers))
         return ("absent", None, "no DnnlExecutionProvider among the available providers; used: " + ", ".join(providers))
-
-    # -- ONNX's operators ------------------------------------------------------------------------------------------
-
-    def _same(self, node, weights):
-        """A function from names of tensors to the name of a tensor, that writes the node into the graph."""
-        names = []
-        for key in WEIGHTS.get(node.op, ()):
-            if key in weights:
-                names.append("{0}.{1}".format(node.name, key))
-                self.values[names[-1]] = weights[key]
-
-        def write(*tensors):
-            made = helper.make_node(node.op, list(tensors) + names, [node.name], name=node.name, **node.attrs)
-            self.nodes.append(made)
-            return node.name
-
-        return write
-
-    Conv = BatchNormalization = Relu = MaxPool = AveragePool = GlobalAveragePool = _same
-    Flatten = Gemm = MatMul = Add = Softmax = _same
-
-
-def external(name, shape):
-    """An initialiser whose data the session options hold; the location is only a word that must be there."""
-    tensor = onnx.TensorProto(name=name, data_type=onnx.TensorProto.FLOAT, dims=shape)
-    tensor.data_location = onnx.TensorProto.EXTERNAL
-    tensor.external_data.add(key="location", value="session")
-    return tensor
-
-
-def occurrences(path, word):
-    """How often the bytes `word` occur in a file."""
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        count, at = 0, data.find(word)
-        while at >= 0:
-            count, at = count + 1, data.find(word, at + 1)
-    return count

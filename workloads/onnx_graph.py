@@ -1,0 +1,63 @@
+"""How is a network written as an ONNX model, in memory?"""
+
+import onnx
+from onnx import helper, numpy_helper, shape_inference
+
+from workloads.backends import base
+
+OPSET = 13
+IR_VERSION = 8
+
+WEIGHTS = {"Conv": ("W", "B"), "BatchNormalization": ("scale", "B", "mean", "var"), "Gemm": ("B", "C")}
+"""ONNX's order of an operator's weights among its inputs."""
+
+
+def outside(name, array, location="session"):
+    """An initialiser whose data the reader gets on another way; the location is only a word that must be there."""
+    tensor = onnx.TensorProto(name=name, data_type=onnx.TensorProto.FLOAT, dims=array.shape)
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value=location)
+    return tensor
+
+
+class Writer(base.Backend):
+    """A backend that reads ONNX: every method only writes a node; operators, attributes and layout are ONNX's own."""
+
+    def graph(self, nodes, weights, inputs, outputs):
+        """The network as a ModelProto without its weights' data: that is in `self.values`, initialiser -> array."""
+        self.nodes = []
+        self.values = {}
+        self.walk(self.operators(nodes, weights), {name: name for name in inputs}, outputs)
+        graph = helper.make_graph(
+            self.nodes,
+            "network",
+            [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape) for name, shape in inputs.items()],
+            [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in outputs],
+            [outside(name, array) for name, array in self.values.items()],
+        )
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+
+    def model(self, nodes, weights, inputs, outputs):
+        """The same with the data inside and with the shapes of the outputs: bytes that any reader of ONNX takes."""
+        model = shape_inference.infer_shapes(self.graph(nodes, weights, inputs, outputs), strict_mode=True)
+        del model.graph.initializer[:]
+        model.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in self.values.items())
+        return model.SerializeToString()
+
+    def _same(self, node, weights):
+        """A function from names of tensors to the name of a tensor, that writes the node into the graph."""
+        names = []
+        for key in WEIGHTS.get(node.op, ()):
+            if key in weights:
+                names.append("{0}.{1}".format(node.name, key))
+                self.values[names[-1]] = weights[key]
+
+        def write(*tensors):
+            made = helper.make_node(node.op, list(tensors) + names, [node.name], name=node.name, **node.attrs)
+            self.nodes.append(made)
+            return node.name
+
+        return write
+
+    Conv = BatchNormalization = Relu = MaxPool = AveragePool = GlobalAveragePool = _same
+    Flatten = Gemm = MatMul = Add = Softmax = _same
