@@ -1,0 +1,97 @@
+"""How does MNN run a network? Converted from ONNX by its own converter, as a session on its CPU backend in float32."""
+
+import os
+import struct
+import tempfile
+
+import _mnncengine
+import _tools
+import MNN
+import numpy as np
+from MNN import expr, nn
+
+from workloads import onnx_graph
+from workloads.backends.base import Unsupported
+from workloads.evidence import contents
+
+THREADS = 4
+"""SessionInfoCode THREAD_NUMBER: an int that Python's binding hands over as the float of the same bits."""
+
+
+class Backend(onnx_graph.Writer):
+    """A module; `precision` is `high`, or MNN may compute in 16 bits where the CPU can.
+
+    Not a session, MNN's older interface: it computes in the memory of its inputs, so that the second run of a network
+    gives another output than the first.
+    """
+
+    name = "mnn"
+    module = "MNN"
+
+    def configure(self):
+        self.settings = {"backend": "CPU", "precision": "high", "numThread": self.threads}
+        self.manager = nn.create_runtime_manager((self.settings,))
+
+    def build(self, nodes, weights, inputs, outputs):
+        model = self.model(nodes, weights, inputs, outputs)
+        self.inputs, self.outputs = list(inputs), list(outputs)
+        with tempfile.TemporaryDirectory(dir=os.getcwd()) as folder:
+            path = convert(model, folder)
+            self.net = nn.load_module_from_file(path, self.inputs, self.outputs, runtime_manager=self.manager)
+
+    def load(self, arrays):
+        self.variables = [expr.placeholder(arrays[name].shape, expr.NCHW) for name in self.inputs]
+        for name, variable in zip(self.inputs, self.variables):  # noqa: B905  (3.10 has it)
+            variable.write(np.ascontiguousarray(arrays[name]))
+
+    def step(self):
+        self.results = self.net.onForward(self.variables)
+
+    def fetch(self):
+        return {name: variable.read() for name, variable in zip(self.outputs, self.results)}  # noqa: B905
+
+    def AveragePool(self, node, weights):  # noqa: N802
+        if node.attrs.get("count_include_pad", 0) and any(node.attrs.get("pads", ())):
+            raise Unsupported("{0}: the converter takes pads that count for such that do not".format(node.name))
+        return self._same(node, weights)
+
+    # -- what it says of itself ------------------------------------------------------------------------------------
+
+    def version(self):
+        return MNN.version()
+
+    def build_string(self):
+        return "native kernels, compiled in; module: {0}".format(
+            ", ".join("{0}={1}".format(key, value) for key, value in sorted(self.settings.items()))
+        )
+
+    def pools(self):
+        """What MNN makes of the settings: a module does not tell, a session of one addition with the same ones does."""
+        with tempfile.TemporaryDirectory(dir=os.getcwd()) as folder:
+            path = os.path.join(folder, "probe.mnn")
+            left, right = (expr.placeholder((1,), expr.NCHW) for _ in range(2))
+            expr.save([expr.add(left, right)], path)
+            interpreter = MNN.Interpreter(path)
+            session = interpreter.createSession(self.settings)
+        value = interpreter.getSessionInfo(session, THREADS)
+        return {"numThread": struct.unpack("<i", struct.pack("<f", value))[0]}
+
+    def precision(self):
+        types = {variable.dtype for variable in self.results}
+        return "float32" if types == {expr.float} else ", ".join(sorted(str(each) for each in types))
+
+    def onednn_state(self):
+        path = _mnncengine.__file__
+        count = contents.occurrences(path, b"dnnl_")
+        return ("unknown" if count else "absent", None, "{0} names in {1} begin with dnnl_".format(count, path))
+
+
+def convert(model, folder):
+    """The path of the model that mnnconvert made of ONNX's bytes: batch-norm and ReLU are merged there."""
+    source, target = os.path.join(folder, "network.onnx"), os.path.join(folder, "network.mnn")
+    with open(source, "wb") as file:
+        file.write(model)
+    arguments = ["-f", "ONNX", "--modelFile", source, "--MNNModel", target, "--bizCode", "bench"]
+    _tools.mnnconvert(["mnnconvert"] + arguments)
+    os.remove(source)
+    return target
