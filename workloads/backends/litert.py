@@ -1,0 +1,103 @@
+"""How does LiteRT (TensorFlow Lite) run a network? A model with channels last, by XNNPACK's delegate or without it."""
+
+import os
+import re
+from collections import Counter
+
+import ai_edge_litert
+import numpy as np
+from ai_edge_litert import interpreter as litert
+
+from workloads import tflite_graph
+from workloads.backends.base import Unsupported
+from workloads.evidence import contents
+
+RESOLVERS = {
+    "default": litert.OpResolverType.AUTO,
+    "no-delegate": litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+}
+"""Execution mode -> which kernels are taken."""
+
+
+class Backend(tflite_graph.Writer):
+    """`default` gives what it can to XNNPACK, `no-delegate` runs LiteRT's own kernels, whose products are Eigen's."""
+
+    name = "litert"
+    module = "ai_edge_litert"
+    modes = ("default", "no-delegate")
+
+    def configure(self):
+        self.batch_matmul = self.execution == "default"  # LiteRT's own is a plain loop: 30 s for 2048 x 2048 x 2048
+        self.settings = {
+            "num_threads": self.threads,
+            "experimental_op_resolver_type": RESOLVERS[self.execution],
+        }
+
+    def build(self, nodes, weights, inputs, outputs):
+        self.content = self.model(nodes, weights, inputs, outputs)  # the interpreter reads the weights from here
+        del self.buffers, self.tensors, self.written
+        self.interpreter = litert.Interpreter(model_content=self.content, **self.settings)
+        self.interpreter.allocate_tensors()
+        self.inputs = dict(zip(inputs, self._indices(self.interpreter.get_input_details())))  # noqa: B905
+        self.outputs = dict(zip(outputs, self._indices(self.interpreter.get_output_details())))  # noqa: B905
+        if self.execution == "default" and not self._delegates():
+            raise Unsupported("XNNPACK took no operator: {0}".format(self._operators()))
+
+    @staticmethod
+    def _indices(details):
+        return [detail["index"] for detail in details]
+
+    def load(self, arrays):
+        for name, array in arrays.items():
+            last = array.transpose(0, 2, 3, 1) if array.ndim == 4 else array
+            self.interpreter.set_tensor(self.inputs[name], np.ascontiguousarray(last))
+
+    def step(self):
+        self.interpreter.invoke()
+
+    def fetch(self):
+        arrays = {name: self.interpreter.get_tensor(index) for name, index in self.outputs.items()}
+        return {name: a.transpose(0, 3, 1, 2) if a.ndim == 4 else a for name, a in arrays.items()}
+
+    # -- what it says of itself ------------------------------------------------------------------------------------
+
+    def version(self):
+        from importlib import metadata  # noqa: PLC0415
+
+        return getattr(ai_edge_litert, "__version__", None) or metadata.version("ai-edge-litert")
+
+    def build_string(self):
+        operators = "operators, those that a DELEGATE replaced among them: {0}".format(self._operators())
+        if self.execution == "no-delegate":
+            count = sum(contents.occurrences(path, b"EigenForTFLite") for path in kernels_files())
+            return "products in {0}; {1} names speak of it; {2}".format("Eigen" if count else "?", count, operators)
+        made = {index for each in self._delegates() for index in each["outputs"]}
+        share = "{0} of {1} outputs".format(len(made & set(self.outputs.values())), len(self.outputs))
+        return "XNNPACK's delegate computes {0}; {1}".format(share, operators)
+
+    def _details(self):
+        return self.interpreter._get_ops_details()  # noqa: SLF001
+
+    def _operators(self):
+        """`CONV_2D x14, DELEGATE x1, ...`."""
+        counts = Counter(each["op_name"] for each in self._details())
+        return ", ".join("{0} x{1}".format(*each) for each in sorted(counts.items()))
+
+    def _delegates(self):
+        return [each for each in self._details() if each["op_name"] == "DELEGATE"]
+
+    def precision(self):
+        details = self.interpreter.get_input_details() + self.interpreter.get_output_details()
+        return ", ".join(sorted({np.dtype(each["dtype"]).name for each in details}))
+
+    def onednn_state(self):
+        counts = {path: contents.occurrences(path, b"dnnl_") for path in kernels_files()}
+        how = ", ".join("{0} in {1}".format(n, os.path.basename(path)) for path, n in sorted(counts.items()))
+        return ("unknown" if any(counts.values()) else "absent", None, "names that begin with dnnl_: " + how)
+
+
+def kernels_files():
+    """The shared libraries of the wheel that are mapped."""
+    from workloads.evidence import maps  # noqa: PLC0415
+
+    return [path for path in maps.read_maps() if re.search(r"/ai_edge_litert/[^/]*\.so$", path)]
