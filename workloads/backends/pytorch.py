@@ -26,9 +26,7 @@ class Backend(base.Backend):
 
     name = "pytorch"
     module = "torch"
-    modes = ("default", "channels_last", "autograd")
     devices = ("cpu", "cuda")
-
     modes = ("default", "channels_last", "jit", "compile", "autograd")
     batch_statistics = True
     listens_at_start = not hasattr(torch._C, "_verbose")  # noqa: SLF001  (before 1.13)
@@ -75,9 +73,8 @@ class Backend(base.Backend):
         self.result = result if isinstance(result, tuple) else (result,)  # what a trace of 1.0 makes of a tuple of one
 
     def fetch(self):
-        return {name: tensor.detach().cpu().numpy() for name, tensor in self.result.items()}
 
-        return {name: tensor.detach().numpy() for name, tensor in zip(self.outputs, self.result)}  # noqa: B905
+        return {name: tensor.detach().cpu().numpy() for name, tensor in zip(self.outputs, self.result)}  # noqa: B905
 
     def _place(self, tensor):
         tensor = tensor.to(self.place)
@@ -119,30 +116,25 @@ class Backend(base.Backend):
 
     def precision(self):
         # "high" and "medium" let a product be computed in TF32 or bfloat16.
-        allowed = torch.get_float32_matmul_precision()
+        allowed = matmul_precision()
         if allowed != "highest":
             return "float32, products {0}".format(allowed)
         return "float32" if self._tf32() == "off" else "float32, convolutions tf32"
 
     def _tf32(self):
-        allowed = torch.get_float32_matmul_precision() != "highest"
+        allowed = matmul_precision() != "highest"
         if self.device == "cuda":
             allowed = allowed or torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32
         return "allowed" if allowed else "off"
 
     def placement(self):
-        return ", ".join(sorted({str(tensor.device) for tensor in self.result.values()}))
-
-        allowed = matmul_precision()
-        return "float32" if allowed == "highest" else "float32, products {0}".format(allowed)
+        return ", ".join(sorted({str(tensor.device) for tensor in self.result}))
 
     def arithmetic(self):
         recorded = any(tensor.requires_grad or tensor.grad_fn is not None for tensor in self.result)
         return {
             "gradients": "on" if recorded else "off",
             "tf32": self._tf32(),
-
-            "tf32": "allowed" if matmul_precision() != "highest" else "off",
         }
 
     def onednn_state(self):
