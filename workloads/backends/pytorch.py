@@ -128,10 +128,14 @@ class Backend(base.Backend):
         return "allowed" if allowed else "off"
 
     def placement(self):
-        return ", ".join(sorted({str(tensor.device) for tensor in self.result}))
+        return ", ".join(sorted({str(tensor.device) for tensor in self._results()}))
+
+    def _results(self):
+        # Keras, which computes in this framework, hands over what its model gave: by name.
+        return self.result.values() if isinstance(self.result, dict) else self.result
 
     def arithmetic(self):
-        recorded = any(tensor.requires_grad or tensor.grad_fn is not None for tensor in self.result)
+        recorded = any(tensor.requires_grad or tensor.grad_fn is not None for tensor in self._results())
         return {
             "gradients": "on" if recorded else "off",
             "tf32": self._tf32(),
