@@ -19,7 +19,7 @@ THREADS = 4
 
 
 WINOGRAD_MEMORY_LEVEL = 3
-"""Of MNN's HintMode. At 0 it takes the small transforms alone: at its default of 3, large ones cost VGG-16 three digits."""
+"""Of MNN's HintMode. At 0 it takes small transforms alone; large ones, its default of 3, cost VGG-16 three digits."""
 
 
 class Backend(onnx_graph.Writer):
