@@ -37,7 +37,7 @@ def check_blas(record: Record, evidence: Evidence) -> Checked:
         mapped = ", ".join(describe_library(each) for each in found)
         return [Finding("claim:blas", f"label says {claimed}, mapped: {mapped}")], []
     beside = sorted({each.name for each in found if each.name != claimed})
-    # What stands in the framework's own plug-in computes; what a row declares is there, and its `why` says what it does.
+    # What stands in the framework's own plug-in computes; what a row declares is there, and its `why` says why.
     known = any(_beside(each, claimed) for each in found)
     words = "computes a part" if known else "is mapped as well, as the row says"
     flags = [Finding("mixed-blas", f"beside {claimed}, {', '.join(beside)} {words}")] if beside else []
