@@ -138,7 +138,7 @@ def test_every_row_has_two_builds_of_the_catalogue_beside_it_or_the_reason_why_n
             continue
         assert {one.candidate for one in found} | {one.reference for one in found} <= known
     kinds = Counter(find_counterparts(PUBLISHED, each)[0].kind for each in PUBLISHED.numbers if each.device == "cpu")
-    assert kinds[Kind.CLOSEST] == 26
+    assert kinds[Kind.CLOSEST] == 46
     assert all(
         find_counterparts(PUBLISHED, each)[0].kind is Kind.NONE for each in PUBLISHED.numbers if each.device == "cuda"
     ), "our rows are of CPUs"
@@ -147,10 +147,10 @@ def test_every_row_has_two_builds_of_the_catalogue_beside_it_or_the_reason_why_n
 def test_the_mislabelled_row_is_shown_with_both_libraries_beside_it() -> None:
     found = find_counterparts(PUBLISHED, number("peisuke-2017", "caffe 1.0 mkl"))
     assert [each.reference for each in found] == [
-        "numpy-1.24.2-distro-openblas-cpu",
-        "numpy-1.24.2-distro-atlas-cpu",
+        "caffe-1.0.0-source-openblas-cpu",
+        "caffe-1.0.0-source-atlas-cpu",
     ]
-    assert {each.candidate for each in found} == {"numpy-1.24.2-distro-mkl-cpu"}
+    assert {each.candidate for each in found} == {"caffe-1.0.0-source-mkl-cpu"}
 
 
 def test_the_first_call_is_bounded_by_mean_and_spread() -> None:
@@ -222,7 +222,7 @@ def test_recreations_are_cells_beside_their_right_networks() -> None:
         ("counterparts.toml", 'row = "nnabla/*/*"', 'row = "nnabal/*/*"', "nnabla 0.9.5|nnabla/0.9.5.*not mapped"),
         ("counterparts.toml", 'against = "chainer 2.0"', 'against = "chainer 4.4.0"',
          "the rule holds .* against chainer 2.0"),
-        ("counterparts.toml", 'candidate = "numpy-1.24.2-distro-mkl-cpu"\n', "", "belong to every kind but none"),
+        ("counterparts.toml", 'candidate = "caffe-1.0.0-source-mkl-cpu"\n', "", "belong to every kind but none"),
     ],
 )  # fmt: skip
 def test_files_that_do_not_fit_together_are_refused(tmp_path: Path, file: str, old: str, new: str, words: str) -> None:

@@ -27,7 +27,7 @@ from tests.unit.workloads.networks import read_network
 
 PUBLISHED = read_published()
 ROWS = {row.id: row for row in read_variants().variants}
-OPENBLAS, ATLAS = (f"numpy-1.24.2-distro-{name}-cpu" for name in ("openblas", "atlas"))
+OPENBLAS, ATLAS = (f"caffe-1.0.0-source-{name}-cpu" for name in ("openblas", "atlas"))
 
 
 def answer(source: str = "peisuke-2018", times: float = 2.75, pattern: str = "vgg16*") -> Answer:
@@ -76,10 +76,10 @@ def test_a_row_shows_its_time_its_rate_its_ratio_ours_and_its_mistakes() -> None
 
 def test_what_stands_beside_a_row_is_explained_by_its_number() -> None:
     shown = drawn(published_table(answer()))
-    assert f"[1] closest: {ATLAS} against {OPENBLAS}: same question, other framework" in shown
+    assert f"[1] closest: {ATLAS} against {OPENBLAS}: the same framework and the same two libraries" in shown
     assert "not measured here" in shown
-    number = line(shown, "nnabla 0.9.5").partition("no counterpart [")[2].partition("]")[0]
-    assert f"[{number}] no counterpart: the catalogue has no NNabla" in shown
+    number = line(shown, "tensorflow source 1.10.1").partition("no counterpart [")[2].partition("]")[0]
+    assert f"[{number}] no counterpart: the catalogue has no TensorFlow compiled for one machine" in shown
 
 
 def test_every_code_is_explained_once_below_the_table() -> None:
@@ -122,7 +122,7 @@ def test_csv_and_parquet_have_the_columns_of_the_contract_and_a_line_per_pair_of
     rows = list(csv.DictReader(io.StringIO(text(published_table(answer(), "csv")))))
     assert list(rows[0]) == list(PUBLISHED_COLUMNS)
     atlas = [row for row in rows if row["variant"] == "1.0 atlas"]
-    assert [row["our_candidate"] for row in atlas] == [ATLAS, "pytorch-1.13.1-distro-atlas-onednn-off-cpu"]
+    assert [row["our_candidate"] for row in atlas] == [ATLAS, "numpy-1.24.2-distro-atlas-cpu"]
     assert float(atlas[0]["our_ratio"]) == pytest.approx(2.75, rel=0.01)
     assert (atlas[1]["our_ratio"], atlas[1]["verdict"]) == ("", "")
     assert float(atlas[0]["published_ratio"]) == pytest.approx(4.2014, rel=1e-4)
