@@ -22,7 +22,8 @@ HEADINGS = (
     *("vgg16 @1", "vgg16 @2", "mobilenet_v1 @1", "mobilenet_v1 @2"),
 )
 LEGEND = (
-    "Times are the median of all samples, with the 95 % interval of the mean of processes, batch 1, by threads; the "
+    "Times are the median of all samples, batch 1, by threads, with the 95 % interval of the mean of processes where more "
+    "than one ran; the "
     "error is the worst difference from the reference in spreads of the output. MB is the image, `adds` the layers "
     "that no image above it has; rows that share an image add nothing."
 )
@@ -53,22 +54,28 @@ def _sheet(standings: Sequence[Standing], sizes: Mapping[str, Size]) -> Sheet:
 
 def _line(standing: Standing, size: Size) -> tuple[str, ...]:
     facts = standing.facts
-    onednn = facts.get("oneDNN", "absent")
-    blas = " ".join(part for part in (facts.get("BLAS") or _compiled_in(standing), facts.get("BLAS core")) if part)
+    onednn, blas = facts.get("oneDNN", "absent"), _proved_blas(standing)
     return (
         standing.variant.id,
         str(standing.status),
         *("-" if value is None else f"{value / 1e6:,.0f}" for value in size),
-        ", ".join(_version(name, facts[name]) for name in VERSIONS if facts.get(name)) or "-",
+        ", ".join(dict.fromkeys(_version(name, facts[name]) for name in VERSIONS if facts.get(name))) or "-",
         (f"{blas}; oneDNN {onednn}" if onednn != "absent" else blas) or "-",
         "-" if standing.error is None else f"{standing.error:.1g}",
         *(_time(standing.times.get((name, threads))) for name in ASKED for threads in (1, 2)),
     )
 
 
-def _compiled_in(standing: Standing) -> str:
-    # Nothing is mapped where the products' kernels are a part of the framework: that is the proof.
-    return f"{standing.variant.blas}, compiled in" if standing.facts else ""
+def _proved_blas(standing: Standing) -> str:
+    """What the label's library was seen to be, then what else was mapped."""
+    facts, label = standing.facts, str(standing.variant.blas)
+    if not facts:
+        return ""
+    found = " ".join(part for part in (facts.get("BLAS"), facts.get("BLAS core")) if part)
+    if label in (facts.get("BLAS") or "").split():
+        return found
+    # Its kernels are a part of the framework: that no rival computes is the proof, and a bystander may be mapped.
+    return f"{label}, compiled in" + (f"; mapped: {found}" if found else "")
 
 
 def _version(name: str, text: str) -> str:
