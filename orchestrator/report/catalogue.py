@@ -23,7 +23,7 @@ HEADINGS = (
 )
 LEGEND = (
     "Times are the median of all samples, batch 1, by threads, with the 95 % interval of the mean of processes where "
-    "more than one ran; the error is the worst difference from the reference in spreads of the output. MB is the image, "
+    "more than one ran; the error is the worst difference from the reference in spreads of the output. MB: the image, "
     "`adds` the layers that no image above it has; rows that share an image add nothing."
 )
 VERSIONS = ("framework", "numpy", "python")
