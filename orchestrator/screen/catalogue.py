@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from orchestrator.nouns.plan import Skipped
-    from orchestrator.nouns.variant import Variant
+    from orchestrator.nouns.variant import Recipe, Variant
     from orchestrator.nouns.workload import Network, Suite
 
 
@@ -66,6 +66,7 @@ def show_why(row: Variant) -> None:
         "pip": ", ".join(row.pip),
         "apt": ", ".join((*row.blas_apt, *row.apt)),
         "source": f"{row.source.requirement} with {' '.join(row.source.setup_args)}" if row.source else "",
+        "recipe": f"{row.recipe.name}, from {_say_origin(row.recipe)}" if row.recipe else "",
         "environment": " ".join(f"{key}={value}" for key, value in row.env.items()),
         "needs of the CPU": ", ".join(row.cpu_flags),
         "may be mapped beside it": ", ".join(row.beside),
@@ -77,6 +78,12 @@ def show_why(row: Variant) -> None:
     for label, fact in facts.items():
         if fact:
             show(Text.assemble((f"{label}: ", "dim"), fact))
+
+
+def _say_origin(recipe: Recipe) -> str:
+    """The pin of an index, or the archives of its authors with the hash that a build insists on."""
+    known = [f"{each.url} (sha256 {each.sha256[:12] or 'not known: a build refuses'})" for each in recipe.archives]
+    return recipe.requirement or ", ".join(known)
 
 
 def show_workloads(networks: Mapping[str, Network], suites: Mapping[str, Suite], *, as_json: bool) -> None:
