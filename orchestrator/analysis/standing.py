@@ -36,9 +36,9 @@ class Status(StrEnum):
 
 
 class Time(NamedTuple):
-    """Seconds per step: the median of the samples, and the 95 % interval of the mean of processes."""
+    """Seconds per step: the geometric mean of the processes' medians, and its 95 % interval where there are two."""
 
-    median_s: float
+    typical_s: float
     low_s: float | None
     high_s: float | None
 
@@ -86,7 +86,7 @@ def _latest(row: Variant, summaries: Iterable[Summary]) -> list[Summary]:
 
 
 def _stand(row: Variant, summaries: Sequence[Summary], error: float | None) -> Standing:
-    valid = [each for each in summaries if each.valid and each.median_s is not None]
+    valid = [each for each in summaries if each.typical_s]
     seen = {each.workload for each in valid}
     missing = [name for name in ASKED if name not in seen]
     failures = [
@@ -106,9 +106,9 @@ def _stand(row: Variant, summaries: Sequence[Summary], error: float | None) -> S
     last = next((each for name in reversed(ASKED) for each in valid if each.workload == name), None)
     facts = last.facts if last else valid[-1].facts if valid else {}
     times = {
-        (each.workload, each.threads): Time(each.median_s, each.low_s, each.high_s)
+        (each.workload, each.threads): Time(*each.typical_s)
         for each in valid
-        if each.median_s is not None
+        if each.typical_s
     }
     return Standing(row, status, why, facts, times, error)
 

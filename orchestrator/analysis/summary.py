@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import Counter
 from dataclasses import dataclass
@@ -51,6 +52,9 @@ class Summary:
     high_s: float | None
     """t interval of the process means, at 95 %; None below two blocks."""
     median_s: float | None
+    """Median of all samples."""
+    typical_s: tuple[float, float | None, float | None] | None
+    """Geometric mean of the process medians, and its t interval on the logarithms, at 95 %; None below two blocks."""
     min_s: float | None
     scenario: Scenario
     latency: Latency | None
@@ -122,6 +126,7 @@ def _summarise(trials: Sequence[Judged]) -> Summary:
         low_s=low,
         high_s=high,
         median_s=statistics.median(samples) if samples else None,
+        typical_s=_typical([statistics.median(samples) for samples in processes]),
         min_s=min(samples, default=None),
         scenario=scenario,
         latency=latency,
@@ -140,6 +145,16 @@ def _interval(means: Sequence[float]) -> tuple[float | None, float | None]:
     if len(means) < 2:
         return None, None
     return t_interval(statistics.fmean(means), statistics.stdev(means), len(means), 0.95)
+
+
+def _typical(medians: Sequence[float]) -> tuple[float, float | None, float | None] | None:
+    """On logarithms, as times differ by factors: no end below 0, and the same mean that comparisons have."""
+    if not medians:
+        return None
+    logs = [math.log(value) for value in medians]
+    center = math.exp(statistics.fmean(logs))
+    low, high = _interval(logs)
+    return (center, None, None) if low is None or high is None else (center, math.exp(low), math.exp(high))
 
 
 def _rate(

@@ -22,9 +22,10 @@ HEADINGS = (
     *("vgg16 @1", "vgg16 @2", "mobilenet_v1 @1", "mobilenet_v1 @2"),
 )
 LEGEND = (
-    "Times are the median of all samples, batch 1, by threads, with the 95 % interval of the mean of processes where "
-    "more than one ran; the error is the worst difference from the reference in spreads of the output. MB: the image, "
-    "`adds` the layers that no image above it has; rows that share an image add nothing."
+    "Times: batch 1, by threads; the geometric mean of the medians of the processes, with its 95 % interval (t on the "
+    "logarithms) where more than one ran, in blocks of one process each. The error is the worst difference from the "
+    "reference in spreads of the output. MB: the image, `adds` the layers that no image above it has; rows that share "
+    "an image add nothing."
 )
 VERSIONS = ("framework", "numpy", "python")
 Size = tuple[int | None, int | None]
@@ -85,7 +86,7 @@ def _time(time: Time | None) -> str:
     if time is None:
         return "-"
     interval = show_interval(time.low_s, time.high_s)
-    return show_duration(time.median_s) + (f" ({interval})" if interval != "-" else "")
+    return show_duration(time.typical_s) + (f" ({interval})" if interval != "-" else "")
 
 
 def _families(standings: Sequence[Standing], sizes: Mapping[str, Size]) -> list[Sheet]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from orchestrator.analysis.standing import ASKED, Standing, Status, find_standings
 from orchestrator.nouns.record import Record
 from orchestrator.nouns.record import Status as Ended
@@ -23,8 +25,17 @@ def test_a_row_of_which_both_networks_are_valid_is_verified() -> None:
     found = stand(*(timed(ROW, block, 0.1, workload=work) for work in (VGG, MOBILENET) for block in (0, 1)))
     assert (found.status, found.why) == (Status.VERIFIED, "")
     assert found.error == 1e-6
-    assert found.times[ASKED[0], 1].median_s == 0.1
+    assert found.times[ASKED[0], 1].typical_s == pytest.approx(0.1)
     assert found.facts["BLAS"] == "openblas 0.3.21"
+
+
+def test_a_time_is_the_geometric_mean_of_processes_and_lies_in_its_interval() -> None:
+    found = stand(*(timed(ROW, block, seconds, workload=VGG) for block, seconds in enumerate((0.1, 0.4))))
+    time = found.times[ASKED[0], 1]
+    assert time.typical_s == pytest.approx(0.2)
+    assert time.low_s is not None and time.high_s is not None
+    assert 0 < time.low_s < 0.1 and time.high_s > 0.4, "two processes say little, and no time is below 0"
+    assert stand(timed(ROW, 0, 0.1, workload=VGG)).times[ASKED[0], 1][1:] == (None, None)
 
 
 def test_a_row_of_which_one_is_missing_is_partly_verified_and_says_which() -> None:
