@@ -105,11 +105,7 @@ def _stand(row: Variant, summaries: Sequence[Summary], error: float | None) -> S
         status, why = Status.NOT_RUN, ""
     last = next((each for name in reversed(ASKED) for each in valid if each.workload == name), None)
     facts = last.facts if last else valid[-1].facts if valid else {}
-    times = {
-        (each.workload, each.threads): Time(*each.typical_s)
-        for each in valid
-        if each.typical_s
-    }
+    times = {(each.workload, each.threads): Time(*each.typical_s) for each in valid if each.typical_s}
     return Standing(row, status, why, facts, times, error)
 
 
