@@ -173,6 +173,20 @@ class Writer(base.Backend):
     def Add(self, node, weights):  # noqa: ARG002
         return self._single(node, "Eltwise", (), [("eltwise_param", [("operation", ("SUM",))])])
 
+    def Mul(self, node, weights):  # noqa: ARG002
+        return self._single(node, "Eltwise", (), [("eltwise_param", [("operation", ("PROD",))])])
+
+    def Concat(self, node, weights):  # noqa: ARG002
+        return self._single(node, "Concat", (), [("concat_param", [("axis", node.attrs["axis"])])])
+
+    def Sigmoid(self, node, weights):  # noqa: ARG002
+        return self._single(node, "Sigmoid", (), [])
+
+    def LRN(self, node, weights):  # noqa: ARG002
+        attrs = node.attrs
+        fields = [("local_size", attrs["size"]), ("alpha", attrs.get("alpha", 1e-4)), ("beta", attrs.get("beta", 0.75))]
+        return self._single(node, "LRN", (), [("lrn_param", [*fields, ("k", attrs.get("bias", 1.0))])])
+
     def Softmax(self, node, weights):  # noqa: ARG002
         return self._single(node, "Softmax", (), [("softmax_param", [("axis", node.attrs.get("axis", -1))])])
 

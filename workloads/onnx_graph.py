@@ -1,5 +1,6 @@
 """How is a network written as an ONNX model, in memory?"""
 
+import numpy as np
 import onnx
 from onnx import helper, numpy_helper, shape_inference
 
@@ -59,5 +60,18 @@ class Writer(base.Backend):
 
         return write
 
-    Conv = BatchNormalization = Relu = MaxPool = AveragePool = GlobalAveragePool = _same
-    Flatten = Gemm = MatMul = Add = Softmax = _same
+    Conv = BatchNormalization = Relu = MaxPool = AveragePool = GlobalAveragePool = LRN = _same
+    Flatten = Gemm = MatMul = Add = Mul = Concat = Sigmoid = Softmax = _same
+
+    def Clip(self, node, weights):  # noqa: ARG002, N802
+        """The bounds are inputs since opset 11."""
+        bounds = []
+        for key in ("min", "max"):
+            bounds.append("{0}.{1}".format(node.name, key))
+            self.values[bounds[-1]] = np.array(node.attrs[key], np.float32)
+
+        def write(x):
+            self.nodes.append(helper.make_node("Clip", [x] + bounds, [node.name], name=node.name))
+            return node.name
+
+        return write

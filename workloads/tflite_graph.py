@@ -223,6 +223,37 @@ class Writer(base.Backend):
     def Add(self, node, weights):
         return lambda a, b: self._write(node.name, "ADD", [a, b], a.shape, schema.AddOptionsT())
 
+    def Mul(self, node, weights):
+        return lambda a, b: self._write(node.name, "MUL", [a, b], a.shape, schema.MulOptionsT())
+
+    def Concat(self, node, weights):
+        options, axis = schema.ConcatenationOptionsT(), node.attrs["axis"]
+
+        def concat(*tensors):
+            options.axis = FROM_NCHW[axis] if len(tensors[0].shape) == 4 else axis
+            shape = list(tensors[0].shape)
+            shape[options.axis] = sum(x.shape[options.axis] for x in tensors)
+            return self._write(node.name, "CONCATENATION", list(tensors), shape, options)
+
+        return concat
+
+    def Clip(self, node, weights):
+        if (node.attrs["min"], node.attrs["max"]) != (0, 6):
+            raise Unsupported("{0}: Clip to other bounds than 0 and 6".format(node.name))
+        return lambda x: self._write(node.name, "RELU6", [x], x.shape)
+
+    def Sigmoid(self, node, weights):
+        return lambda x: self._write(node.name, "LOGISTIC", [x], x.shape)
+
+    def LRN(self, node, weights):
+        size, attrs = node.attrs["size"], node.attrs
+        if size % 2 == 0:
+            raise Unsupported("{0}: the window has a radius, not an even size".format(node.name))
+        options = schema.LocalResponseNormalizationOptionsT()
+        options.radius, options.bias = size // 2, attrs.get("bias", 1.0)
+        options.alpha, options.beta = attrs.get("alpha", 1e-4) / size, attrs.get("beta", 0.75)
+        return lambda x: self._write(node.name, "LOCAL_RESPONSE_NORMALIZATION", [x], x.shape, options)
+
     def Softmax(self, node, weights):
         options = schema.SoftmaxOptionsT()
         options.beta = 1.0

@@ -93,6 +93,8 @@ def make_node(node, seed):
     made = {}
     for key, shape in node.shapes.items():
         center, halfwidth = interval(node.op, key, shape)
+        if key not in ("mean", "var"):
+            center, halfwidth = center * node.gain, halfwidth * node.gain
         flat = aligned(_product(shape))
         made[key] = fill(flat, seed, "{0}.{1}".format(node.name, key), center=center, halfwidth=halfwidth).reshape(
             shape
@@ -121,6 +123,12 @@ def make_inputs(network, batch, seed):
         flat = aligned(_product(shape))
         made[name] = fill(flat, seed, "input." + name, halfwidth=math.sqrt(3.0)).reshape(shape)
     return made
+
+
+def make_labels(classes, batch, seed):
+    """int64 [batch], each one of `classes`."""
+    drawn = fill(np.empty(batch, np.float32), seed, "labels")
+    return np.minimum((drawn.astype(np.float64) + 1) / 2 * classes, classes - 1).astype(np.int64)
 
 
 def parameters(weights):

@@ -72,6 +72,23 @@ def count_network(network: Network, batch: int = 1) -> Cost:
     return Cost(macs, FLOAT_BYTES * weights, FLOAT_BYTES * ends, FLOAT_BYTES * moved)
 
 
+def count_gradient(network: Network, batch: int = 1) -> Cost:
+    """The cost of the loss and of its gradient with respect to every weight, at `batch`.
+
+    A product is followed by two of its size, for its weight and for its input; the network's own inputs have none.
+    Weights are read twice and their gradients written once. Raises SpecError as `count_network` does.
+    """
+    forward = count_network(network, batch)
+    shapes = infer_shapes(network, batch)
+    to_inputs = sum(
+        _count_macs(node, [shapes[name] for name in node.inputs], shapes[node.name])
+        for node in network.nodes
+        if set(node.inputs) <= network.inputs.keys()
+    )
+    inputs = FLOAT_BYTES * sum(math.prod(shapes[name]) for name in network.inputs)
+    return Cost(3 * forward.macs - to_inputs, 3 * forward.weight_bytes, inputs, 3 * forward.unfused_bytes)
+
+
 def only_products(network: Network) -> bool:
     """Whether it is matrix products and nothing else: what an SGEMM peak may be taken from."""
     return bool(network.nodes) and all(node.op in PRODUCTS for node in network.nodes)

@@ -93,6 +93,15 @@ def _broadcast(left: Shape, right: Shape) -> Shape:
     return tuple(sizes)
 
 
+def _concat(node: Node, inputs: Sequence[Shape]) -> Shape:
+    axis, first = node.attrs["axis"], inputs[0]
+    if any(len(each) != len(first) for each in inputs) or any(
+        each[:axis] != first[:axis] or each[axis + 1 :] != first[axis + 1 :] for each in inputs
+    ):
+        raise ValueError(f"{inputs} differ beside axis {axis}")
+    return (*first[:axis], sum(each[axis] for each in inputs), *first[axis + 1 :])
+
+
 def _flatten(node: Node, inputs: Sequence[Shape]) -> Shape:
     axis = node.attrs.get("axis", 1)
     return math.prod(inputs[0][:axis]), math.prod(inputs[0][axis:])
@@ -106,14 +115,19 @@ RULES: dict[str, Callable[[Node, Sequence[Shape]], Shape]] = {
     "Add": lambda _node, inputs: _broadcast(*inputs),
     "AveragePool": _pool,
     "BatchNormalization": _same,
+    "Clip": _same,
+    "Concat": _concat,
     "Constant": lambda _node, _inputs: (),
     "Conv": _conv,
     "Div": lambda _node, inputs: _broadcast(*inputs),
     "Flatten": _flatten,
     "Gemm": _gemm,
     "GlobalAveragePool": lambda _node, inputs: (*inputs[0][:2], *(1 for _ in inputs[0][2:])),
+    "LRN": _same,
     "MatMul": _matmul,
     "MaxPool": _pool,
+    "Mul": lambda _node, inputs: _broadcast(*inputs),
     "Relu": _same,
+    "Sigmoid": _same,
     "Softmax": _same,
 }

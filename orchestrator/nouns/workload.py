@@ -14,6 +14,8 @@ class Mode(StrEnum):
     """What one step of a workload does."""
 
     INFER = "infer"
+    GRADIENT = "gradient"
+    """The loss and its gradient with respect to every weight, without an update."""
     PEAK = "peak"
     """As `infer`, of matrix products alone; then the process copies memory: what this image can do at most."""
 
@@ -27,6 +29,9 @@ class Node(Noun):
     weights: dict[str, tuple[int, ...]] = Field(default_factory=dict)
     """ONNX's input name -> shape: {"W": (64, 3, 3, 3), "B": (64,)}."""
     attrs: dict[str, Any] = Field(default_factory=dict)
+    gain: float = Field(default=1.0, gt=0)
+    """Factor of what its seeded weights are drawn from. Below 1 at the end of a residual branch: one that keeps the
+    power of its input doubles it at every sum, and after sixteen of them no bias could be told from rounding."""
 
 
 class Network(Noun):

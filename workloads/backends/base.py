@@ -13,7 +13,13 @@ class Node(object):
         self.op = data["op"]
         self.inputs = list(data["inputs"])
         self.attrs = dict(data.get("attrs") or {})
+        self.gain = data.get("gain", 1.0)  # of the seeded weights, where a branch would outgrow what it is added to
         self.shapes = {key: tuple(shape) for key, shape in (data.get("weights") or {}).items()}
+
+
+def owners(weights):
+    """id of a weight's array -> "conv1.W": who asks for a weight inside an operator does not say for which."""
+    return {id(array): "{0}.{1}".format(name, key) for name in weights for key, array in weights[name].items()}
 
 
 class Backend(object):
@@ -36,6 +42,9 @@ class Backend(object):
     """What it can be told to compute on: `cpu`, `cuda`."""
     batch_statistics = False
     """Whether it has BatchNormalization with `training_mode`: no network here wants it, published scripts ran it."""
+
+    differentiates = False
+    """Whether it has `build_gradient` and `gradients`."""
 
     listens_at_start = False
     """Whether MKL or oneDNN inside it hides its switch, so that only a new process can make it print its calls."""
@@ -72,6 +81,16 @@ class Backend(object):
 
     def fetch(self):
         """Wait for the step; name -> float32 numpy array on the host, in ONNX's layout."""
+        raise NotImplementedError
+
+    def build_gradient(self, nodes, weights, inputs, logits, labels):
+        """In place of `build`, where a step is the mean cross-entropy of softmax(`logits`) with `labels` (int64 [N])
+        and its gradient with respect to every learnt weight, as training has it before an update. `fetch` then waits
+        for all of it and gives {"loss": [1]}; the gradients stay where the framework has them."""
+        raise NotImplementedError
+
+    def gradients(self):
+        """{"conv1.W": float32 array in ONNX's layout} of the last step; outside the timed region."""
         raise NotImplementedError
 
     def adopt(self, network, weights):

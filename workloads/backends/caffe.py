@@ -220,6 +220,42 @@ class Backend(base.Backend):
 
         return add
 
+    def Mul(self, node, weights):
+        """Element by element, or an image by one factor per channel, which Caffe wants without the 1 x 1."""
+
+        def mul(a, b):
+            top = Blob(node.name, a.shape)
+            if a.shape == b.shape:
+                return self.graph.layer(node.name, "Eltwise", [a, b], top, eltwise_param={"operation": "PROD"})
+            if len(a.shape) != 4 or b.shape != a.shape[:2] + (1, 1):
+                raise Unsupported("{0}: Mul of {1} and {2}".format(node.name, a.shape, b.shape))
+            flat = self.graph.layer(node.name + "/flat", "Flatten", [b], Blob(node.name + "/flat", a.shape[:2]))
+            return self.graph.layer(node.name, "Scale", [a, flat], top, scale_param={"axis": 0})
+
+        return mul
+
+    def Concat(self, node, weights):
+        axis = node.attrs["axis"]
+
+        def concat(*tensors):
+            shape = list(tensors[0].shape)
+            shape[axis] = sum(x.shape[axis] for x in tensors)
+            top = Blob(node.name, tuple(shape))
+            return self.graph.layer(node.name, "Concat", list(tensors), top, concat_param={"axis": axis})
+
+        return concat
+
+    def Sigmoid(self, node, weights):
+        return lambda x: self.graph.layer(node.name, "Sigmoid", [x], Blob(node.name, x.shape))
+
+    def LRN(self, node, weights):
+        attrs = node.attrs
+        if attrs["size"] % 2 == 0:
+            raise Unsupported("{0}: Caffe's window has an odd size".format(node.name))
+        fields = {"local_size": attrs["size"], "alpha": attrs.get("alpha", 1e-4), "beta": attrs.get("beta", 0.75)}
+        fields["k"] = attrs.get("bias", 1.0)
+        return lambda x: self.graph.layer(node.name, "LRN", [x], Blob(node.name, x.shape), lrn_param=fields)
+
     def Softmax(self, node, weights):
         fields = {"axis": node.attrs.get("axis", -1)}
         return lambda x: self.graph.layer(node.name, "Softmax", [x], Blob(node.name, x.shape), softmax_param=fields)

@@ -222,6 +222,33 @@ class Backend(base.Backend):
     def Add(self, node, weights):
         return self._operator("Sum", node, [])
 
+    def Mul(self, node, weights):
+        return self._operator("Mul", node, [], broadcast=1)
+
+    def Concat(self, node, weights):
+        """A second output, which nobody reads, says where the parts lie."""
+        axis = node.attrs["axis"]
+
+        def concat(*inputs):
+            outputs = [node.name, node.name + ".split"]
+            self.net.Proto().op.extend(
+                [core.CreateOperator("Concat", list(inputs), outputs, device_option=self.option, axis=axis)]
+            )
+            return node.name
+
+        return concat
+
+    def Clip(self, node, weights):
+        return self._operator("Clip", node, [], min=float(node.attrs["min"]), max=float(node.attrs["max"]))
+
+    def Sigmoid(self, node, weights):
+        return self._operator("Sigmoid", node, [])
+
+    def LRN(self, node, weights):
+        attrs = node.attrs
+        alpha, beta, bias = attrs.get("alpha", 1e-4), attrs.get("beta", 0.75), attrs.get("bias", 1.0)
+        return self._operator("LRN", node, [], size=attrs["size"], alpha=alpha, beta=beta, bias=bias, order="NCHW")
+
     def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)
         if axis % self.ranks[node.inputs[0]] != self.ranks[node.inputs[0]] - 1:

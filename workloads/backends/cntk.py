@@ -146,6 +146,28 @@ class Backend(base.Backend):
     def Add(self, node, weights):
         return C.plus
 
+    def Mul(self, node, weights):
+        return C.element_times
+
+    def Concat(self, node, weights):
+        axis = node.attrs["axis"]
+        if axis < 1:
+            raise Unsupported("{0}: Concat along axis {1}".format(node.name, axis))
+        return lambda *tensors: C.splice(*tensors, axis=axis - 1)  # CNTK counts without the batch
+
+    def Clip(self, node, weights):
+        return lambda x: C.clip(x, node.attrs["min"], node.attrs["max"])
+
+    def Sigmoid(self, node, weights):
+        return C.sigmoid
+
+    def LRN(self, node, weights):
+        size, attrs = node.attrs["size"], node.attrs
+        if size % 2 == 0:
+            raise Unsupported("{0}: CNTK's window has a radius, not an even size".format(node.name))
+        alpha, beta, bias = attrs.get("alpha", 1e-4), attrs.get("beta", 0.75), attrs.get("bias", 1.0)
+        return lambda x: C.local_response_normalization(x, size // 2, bias, alpha, beta)
+
     def Softmax(self, node, weights):
         if node.attrs.get("axis", -1) not in (-1, 1):
             raise Unsupported("{0}: Softmax along axis {1}".format(node.name, node.attrs["axis"]))

@@ -237,6 +237,28 @@ class Backend(base.Backend):
         added = self._layer(self.keras.layers.Add)
         return lambda a, b: added([a, b])
 
+    def Mul(self, node, weights):
+        multiplied = self._layer(self.keras.layers.Multiply)
+        return lambda a, b: multiplied([a, b])
+
+    def Concat(self, node, weights):
+        axis = node.attrs["axis"]
+
+        def concat(*tensors):
+            last = len(tensors[0].shape) == 4 and self.channels_last
+            return self.keras.ops.concatenate(tensors, FROM_NCHW[axis] if last else axis)
+
+        return concat
+
+    def Clip(self, node, weights):
+        low, high = node.attrs["min"], node.attrs["max"]
+        if low == 0:
+            return self._layer(self.keras.layers.ReLU, max_value=float(high))
+        return lambda x: self.keras.ops.clip(x, low, high)
+
+    def Sigmoid(self, node, weights):
+        return self._layer(self.keras.layers.Activation, activation="sigmoid")
+
     def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)
         softmax = self.keras.ops.softmax

@@ -126,7 +126,10 @@ class Backend(base.Backend):
     def BatchNormalization(self, node, weights):
         names = ("gamma", "beta", "moving_mean", "moving_variance")
         initial = {name + "_initializer": self.below.empty for name in names}
-        layer = layers.BatchNormalization(axis=self.axis, epsilon=node.attrs.get("epsilon", 1e-5), **initial)
+        epsilon = node.attrs.get("epsilon", 1e-5)
+        if K.backend() == "theano":  # which refuses less than 1e-5, and Keras hands it the float32 just below
+            epsilon = max(epsilon, float(np.nextafter(np.float32(1e-5), np.float32(1))))
+        layer = layers.BatchNormalization(axis=self.axis, epsilon=epsilon, **initial)
         return self.weighted(layer, [weights[key] for key in ("scale", "B", "mean", "var")])
 
     def Relu(self, node, weights):
@@ -183,6 +186,32 @@ class Backend(base.Backend):
 
     def Add(self, node, weights):
         return lambda a, b: layers.Add()([a, b])
+
+    def Mul(self, node, weights):
+        def mul(a, b):
+            if K.backend() == "theano" and K.int_shape(a) != K.int_shape(b):
+                raise Unsupported("{0}: over Theano nothing is broadcast: {1}".format(node.name, K.int_shape(b)))
+            return layers.Multiply()([a, b])
+
+        return mul
+
+    def Concat(self, node, weights):
+        axis = node.attrs["axis"]
+
+        def concat(*tensors):
+            last = len(K.int_shape(tensors[0])) == 4 and self.below.channels_last
+            return layers.Concatenate((0, 3, 1, 2)[axis] if last else axis)(list(tensors))
+
+        return concat
+
+    def Clip(self, node, weights):
+        low, high = node.attrs["min"], node.attrs["max"]
+        if low != 0:
+            raise Unsupported("{0}: Clip from {1}: a ReLU layer begins at 0".format(node.name, low))
+        return layers.ReLU(max_value=float(high))
+
+    def Sigmoid(self, node, weights):
+        return layers.Activation("sigmoid")
 
     def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)

@@ -98,6 +98,19 @@ class Backend(Compiled):
     def Add(self, node, weights):
         return lambda *incoming: layers.ElemwiseSumLayer(list(incoming))
 
+    def Concat(self, node, weights):
+        return lambda *incoming: layers.ConcatLayer(list(incoming), axis=node.attrs["axis"])
+
+    def Sigmoid(self, node, weights):
+        return lambda layer: layers.NonlinearityLayer(layer, nonlinearities.sigmoid)
+
+    def LRN(self, node, weights):
+        size, attrs = node.attrs["size"], node.attrs
+        alpha, beta, bias = attrs.get("alpha", 1e-4) / size, attrs.get("beta", 0.75), attrs.get("bias", 1.0)
+        if size % 2 == 0:
+            raise Unsupported("{0}: Lasagne's window has an odd size".format(node.name))
+        return lambda layer: layers.LocalResponseNormalization2DLayer(layer, alpha=alpha, k=bias, beta=beta, n=size)
+
     def Softmax(self, node, weights):
         if node.attrs.get("axis", -1) not in (-1, 1):
             raise Unsupported("{0}: Softmax along axis {1}".format(node.name, node.attrs["axis"]))

@@ -186,6 +186,23 @@ class Backend(base.Backend):
     def Add(self, node, weights):
         return self._single("BinaryOp", node, [(0, 0)])
 
+    def Mul(self, node, weights):
+        return self._single("BinaryOp", node, [(0, 2)])
+
+    def Concat(self, node, weights):
+        return self._single("Concat", node, [(0, node.attrs["axis"] - 1)])  # ncnn counts without the batch
+
+    def Clip(self, node, weights):
+        return self._single("Clip", node, [(0, float(node.attrs["min"])), (1, float(node.attrs["max"]))])
+
+    def Sigmoid(self, node, weights):
+        return self._single("Sigmoid", node)
+
+    def LRN(self, node, weights):
+        attrs = node.attrs
+        fields = [(0, 0), (1, attrs["size"]), (2, attrs.get("alpha", 1e-4)), (3, attrs.get("beta", 0.75))]
+        return self._single("LRN", node, fields + [(4, float(attrs.get("bias", 1.0)))])
+
     def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)  # ncnn counts without the batch
         return self._single("Softmax", node, [(0, axis - 1 if axis > 0 else axis), (1, 1)])

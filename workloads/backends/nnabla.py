@@ -155,6 +155,19 @@ class Backend(base.Backend):
     def Add(self, node, weights):
         return F.add2
 
+    def Mul(self, node, weights):
+        return F.mul2
+
+    def Concat(self, node, weights):
+        return lambda *tensors: F.concatenate(*tensors, axis=node.attrs["axis"])
+
+    def Clip(self, node, weights):
+        low, high = node.attrs["min"], node.attrs["max"]
+        return F.relu6 if (low, high) == (0, 6) else lambda x: F.minimum_scalar(F.maximum_scalar(x, low), high)
+
+    def Sigmoid(self, node, weights):
+        return F.sigmoid
+
     def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)
         return lambda x: F.softmax(x, axis % len(x.shape))

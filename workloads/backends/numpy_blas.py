@@ -59,12 +59,10 @@ class Backend(base.Backend):
         geometry = Geometry(node)
         if w.shape[1] == 1 and w.shape[0] == group:
             return self._depthwise(node, geometry, w[:, 0], bias)
-        if group != 1:
-            raise Unsupported("{0}: group {1} of {2} channels".format(node.name, group, w.shape[0]))
         matrix = w.reshape(len(w), -1)
-        if geometry.pointwise:
+        if geometry.pointwise and group == 1:
             return self._pointwise(node, matrix, bias)
-        return self._unrolled(node, geometry, matrix, bias)
+        return self._unrolled(node, geometry, matrix.reshape(group, len(w) // group, -1), bias)
 
     def _pointwise(self, node, matrix, bias):
         def pointwise(x):
@@ -78,26 +76,31 @@ class Backend(base.Backend):
 
         return pointwise
 
-    def _unrolled(self, node, geometry, matrix, bias):
+    def _unrolled(self, node, geometry, matrices, bias):
+        """A product per group and strip of the image; matrices are [group, out / group, in / group * kh * kw]."""
         kh, kw = geometry.kernel
+        count, rows_of_one, depth = matrices.shape
+        channels_out = count * rows_of_one
 
         def unrolled(x):
             n, c = x.shape[:2]
             oh, ow = geometry.size(x)
             padded = self._padded(node, geometry, x, 0.0)
             rows = max(1, min(oh, COLUMNS // (c * kh * kw * ow)))
-            out = self.buffers.get(node.name, (n, len(matrix), oh, ow))
+            out = self.buffers.get(node.name, (n, channels_out, oh, ow))
             for sample in range(n):
                 for top in range(0, oh, rows):
                     strip = min(rows, oh - top)
                     columns = self.buffers.get("columns", (c, kh * kw, strip, ow))
-                    product = self.buffers.get("product", (len(matrix), strip * ow))
+                    product = self.buffers.get("product", (channels_out, strip * ow))
                     for tap, seen in enumerate(geometry.windows(padded[sample], top, strip, ow)):
                         columns[:, tap] = seen
-                    np.dot(matrix, columns.reshape(c * kh * kw, strip * ow), out=product)
+                    seen_by = columns.reshape(count, depth, strip * ow)
+                    for group, into in enumerate(product.reshape(count, rows_of_one, strip * ow)):
+                        np.dot(matrices[group], seen_by[group], out=into)
                     if bias is not None:
                         product += bias
-                    out[sample, :, top : top + strip] = product.reshape(len(matrix), strip, ow)
+                    out[sample, :, top : top + strip] = product.reshape(channels_out, strip, ow)
             return out
 
         return unrolled
@@ -174,6 +177,9 @@ class Backend(base.Backend):
     def Div(self, node, weights):
         return lambda x, by: np.divide(x, by, out=self._target(node, x))
 
+    def Add(self, node, weights):
+        return lambda a, b: np.add(a, b, out=self._target(node, a) if a.shape == b.shape else None)
+
     def Relu(self, node, weights):
         zero = np.float32(0)
         return lambda x: np.maximum(x, zero, out=self._target(node, x))
@@ -227,6 +233,63 @@ class Backend(base.Backend):
 
     def MatMul(self, node, weights):
         return lambda a, b: np.dot(a, b, out=self.buffers.get(node.name, (a.shape[0], b.shape[1])))
+
+    def Mul(self, node, weights):
+        def mul(a, b):
+            return np.multiply(a, b, out=self._target(node, a) if np.broadcast(a, b).shape == a.shape else None)
+
+        return mul
+
+    def Concat(self, node, weights):
+        axis = node.attrs["axis"]
+
+        def concat(*tensors):
+            shape = list(tensors[0].shape)
+            shape[axis] = sum(x.shape[axis] for x in tensors)
+            return np.concatenate(tensors, axis=axis, out=self.buffers.get(node.name, tuple(shape)))
+
+        return concat
+
+    def Clip(self, node, weights):
+        low, high = np.float32(node.attrs["min"]), np.float32(node.attrs["max"])
+
+        def clip(x):
+            out = np.maximum(x, low, out=self._target(node, x))
+            return np.minimum(out, high, out=out)
+
+        return clip
+
+    def Sigmoid(self, node, weights):
+        one = np.float32(1)
+
+        def sigmoid(x):
+            out = np.negative(x, out=self._target(node, x))
+            with np.errstate(over="ignore"):  # an infinity, whose reciprocal is the right 0
+                np.exp(out, out=out)
+            np.add(out, one, out=out)
+            return np.reciprocal(out, out=out)
+
+        return sigmoid
+
+    def LRN(self, node, weights):
+        size, beta = node.attrs["size"], np.float32(node.attrs.get("beta", 0.75))
+        bias, alpha = np.float32(node.attrs.get("bias", 1.0)), np.float32(node.attrs.get("alpha", 1e-4) / size)
+        before = (size - 1) // 2
+
+        def lrn(x):
+            n, c, h, w = x.shape
+            squares = self.buffers.get(node.name + ".padded", (n, c + size - 1, h, w))
+            np.multiply(x, x, out=squares[:, before : before + c])
+            out = self.buffers.get(node.name, x.shape)
+            np.copyto(out, squares[:, :c])
+            for first in range(1, size):
+                np.add(out, squares[:, first : first + c], out=out)
+            np.multiply(out, alpha, out=out)
+            np.add(out, bias, out=out)
+            np.power(out, beta, out=out)
+            return np.divide(x, out, out=out)
+
+        return lrn
 
     def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)

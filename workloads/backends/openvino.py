@@ -169,6 +169,24 @@ class Backend(base.Backend):
     def Add(self, node, weights):
         return ops.add
 
+    def Mul(self, node, weights):
+        return ops.multiply
+
+    def Concat(self, node, weights):
+        return lambda *tensors: ops.concat(list(tensors), node.attrs["axis"])
+
+    def Clip(self, node, weights):
+        return lambda x: ops.clamp(x, node.attrs["min"], node.attrs["max"])
+
+    def Sigmoid(self, node, weights):
+        return ops.sigmoid
+
+    def LRN(self, node, weights):
+        attrs = node.attrs
+        axes = ops.constant(np.array([1], np.int64))
+        alpha, beta, bias = attrs.get("alpha", 1e-4), attrs.get("beta", 0.75), attrs.get("bias", 1.0)
+        return lambda x: ops.lrn(x, axes, alpha, beta, bias, attrs["size"])
+
     def Softmax(self, node, weights):
         return lambda x: ops.softmax(x, node.attrs.get("axis", -1))
 

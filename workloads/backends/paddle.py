@@ -211,6 +211,24 @@ class Backend(base.Backend):
     def Add(self, node, weights):
         return paddle.add
 
+    def Mul(self, node, weights):
+        return paddle.multiply
+
+    def Concat(self, node, weights):
+        return lambda *tensors: paddle.concat(list(tensors), node.attrs["axis"])
+
+    def Clip(self, node, weights):
+        low, high = node.attrs["min"], node.attrs["max"]
+        return F.relu6 if (low, high) == (0, 6) else lambda x: paddle.clip(x, low, high)
+
+    def Sigmoid(self, node, weights):
+        return F.sigmoid
+
+    def LRN(self, node, weights):
+        size, attrs = node.attrs["size"], node.attrs
+        alpha, beta, bias = attrs.get("alpha", 1e-4), attrs.get("beta", 0.75), attrs.get("bias", 1.0)
+        return lambda x: F.local_response_norm(x, size, alpha, beta, bias)
+
     def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)
         return lambda x: F.softmax(x, axis)

@@ -187,6 +187,19 @@ class Backend(base.Backend):
     def Add(self, node, weights):
         return pt.add
 
+    def Mul(self, node, weights):
+        return pt.mul
+
+    def Concat(self, node, weights):
+        return lambda *tensors: pt.concatenate(tensors, axis=node.attrs["axis"])
+
+    def Clip(self, node, weights):
+        low, high = np.float32(node.attrs["min"]), np.float32(node.attrs["max"])
+        return lambda x: pt.clip(x, low, high)
+
+    def Sigmoid(self, node, weights):
+        return pt.sigmoid
+
     def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)
         return lambda x: pt.special.softmax(x, axis=axis)

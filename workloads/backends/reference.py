@@ -95,6 +95,9 @@ class Backend(base.Backend):
     def Div(self, node, weights):
         return np.divide
 
+    def Add(self, node, weights):
+        return np.add
+
     def Relu(self, node, weights):
         return lambda x: np.maximum(x, 0)
 
@@ -134,6 +137,37 @@ class Backend(base.Backend):
 
     def MatMul(self, node, weights):
         return np.matmul
+
+    def Mul(self, node, weights):
+        return np.multiply
+
+    def Concat(self, node, weights):
+        return lambda *tensors: np.concatenate(tensors, axis=node.attrs["axis"])
+
+    def Clip(self, node, weights):
+        """With ONNX's attributes of opset 6: later ones take the bounds as inputs."""
+        low, high = self.dtype(node.attrs["min"]), self.dtype(node.attrs["max"])
+        return lambda x: np.minimum(np.maximum(x, low), high)
+
+    def Sigmoid(self, node, weights):
+        def sigmoid(x):
+            with np.errstate(over="ignore"):  # an infinity, whose reciprocal is the right 0
+                return 1 / (1 + np.exp(-x))
+
+        return sigmoid
+
+    def LRN(self, node, weights):
+        size, bias = node.attrs["size"], self.dtype(node.attrs.get("bias", 1.0))
+        alpha, beta = self.dtype(node.attrs.get("alpha", 1e-4)), self.dtype(node.attrs.get("beta", 0.75))
+        before = (size - 1) // 2
+
+        def lrn(x):
+            channels = x.shape[1]
+            squares = np.pad(x * x, ((0, 0), (before, size - 1 - before), (0, 0), (0, 0)), mode="constant")
+            total = sum(squares[:, i : i + channels] for i in range(size))
+            return x / (bias + alpha / size * total) ** beta
+
+        return lrn
 
     def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)

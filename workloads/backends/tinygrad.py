@@ -121,6 +121,18 @@ class Backend(base.Backend):
     def Add(self, node, weights):
         return Tensor.add
 
+    def Mul(self, node, weights):
+        return Tensor.mul
+
+    def Concat(self, node, weights):
+        return lambda x, *more: x.cat(*more, dim=node.attrs["axis"])
+
+    def Clip(self, node, weights):
+        return lambda x: x.clip(node.attrs["min"], node.attrs["max"])
+
+    def Sigmoid(self, node, weights):
+        return Tensor.sigmoid
+
     def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)
         return lambda x: x.softmax(axis)

@@ -288,8 +288,8 @@ def test_a_network_that_changed_or_went_has_no_operations() -> None:
     changed = vgg_record(0, 1.0)
     changed = changed.model_copy(update={"reported": reply_with(changed, parameters=7)})
     assert "had 7 parameters then" in place([changed]).reasons[0]
-    gone = vgg_record(0, 1.0, workload=workload(network="lenet"))
-    assert "no network is called lenet any more" in place([gone], workload_id="lenet-infer-b1").reasons[0]
+    gone = vgg_record(0, 1.0, workload=workload(network="overfeat"))
+    assert "no network is called overfeat any more" in place([gone], workload_id="overfeat-infer-b1").reasons[0]
 
 
 def test_a_batch_is_counted_whole() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.catalog.cost import count_network, only_products
+from orchestrator.catalog.cost import count_gradient, count_network, only_products
 from orchestrator.catalog.shapes import infer_shapes
 from orchestrator.catalog.work import read_networks
 from orchestrator.errors import SpecError
@@ -43,6 +43,10 @@ def published(name: str, size: int = 224) -> Network:
 # and 15300 for VGG-16; table 7 the smaller images. The 15300 are the convolutions alone, as in He et al. 2015 (arXiv
 # 1512.03385, "15.3 billion"); with the three fully connected layers VGG-16 has the 15.5 of Canziani et al. 2016 (arXiv
 # 1605.07678) and of most tables.
+# The ResNets, MobileNet v2, EfficientNet-B0 and DenseNet-121 are those of torchvision's table of weights (GFLOPS 1.81,
+# 4.09, 0.30, 0.39 and 2.83, which are multiply-adds). AlexNet with groups: Sze et al. 2017 (arXiv 1703.09039), table
+# II; in one tower conv1 105.4, conv2 447.9, conv3 149.5, conv4 224.3 and conv5 149.5, of which 2, 4 and 5 are twice
+# theirs, and 58.6 of fully connected layers.
 @pytest.mark.parametrize(
     ("name", "size", "millions"),
     [
@@ -51,6 +55,13 @@ def published(name: str, size: int = 224) -> Network:
         ("mobilenet_v1", 160, 290),
         ("mobilenet_v1", 128, 186),
         ("vgg16", 224, 15_470),
+        ("resnet18", 224, 1_814),
+        ("resnet50", 224, 4_089),
+        ("alexnet", 227, 1_135),
+        ("alexnet_lrn", 227, 724),
+        ("mobilenet_v2", 224, 301),
+        ("efficientnet_b0", 224, 386),
+        ("densenet121", 224, 2_834),
     ],
 )
 def test_multiply_accumulates_are_the_published_ones(name: str, size: int, millions: int) -> None:
@@ -98,6 +109,9 @@ CASES: list[Case] = [
     ),
     ("BatchNormalization", (2, 3, 2, 2), {"scale": (3,)}, {"training_mode": 1}, (2, 3, 2, 2), 0),
     ("Relu", (1, 10), {}, {}, (1, 10), 0),
+    ("Clip", (1, 10), {}, {"min": 0, "max": 6}, (1, 10), 0),
+    ("Sigmoid", (1, 10), {}, {}, (1, 10), 0),
+    ("LRN", (1, 8, 3, 3), {}, {"size": 5}, (1, 8, 3, 3), 0),
     ("Softmax", (1, 10), {}, {}, (1, 10), 0),
     ("Flatten", (2, 3, 4), {}, {"axis": 1}, (2, 12), 0),
     ("Flatten", (2, 3, 4), {}, {"axis": 2}, (6, 4), 0),
@@ -139,7 +153,7 @@ def test_a_constant_is_a_number_that_nothing_moves_for() -> None:
     assert counted.activation_bytes == 4 * 96
 
 
-@pytest.mark.parametrize("name", ["mobilenet_v1", "vgg16", "tiny"])
+@pytest.mark.parametrize("name", ["mobilenet_v1", "vgg16", "resnet18", "lenet", "tiny"])
 def test_shapes_are_those_that_the_reference_computes(name: str) -> None:
     data = tiny_network() if name == "tiny" else read_network(name)
     made = Network.model_validate(data)
@@ -165,6 +179,17 @@ def test_a_batch_multiplies_operations_and_activations_and_no_weights(name: str,
     assert many.unfused_bytes == times * one_sample.unfused_bytes
     assert many.weight_bytes == one_sample.weight_bytes
     assert many.intensity >= one_sample.intensity
+
+
+def test_a_gradient_is_two_products_more_but_for_the_input_of_the_network() -> None:
+    nodes = (
+        Node(name="a", op="Gemm", inputs=("x",), weights={"B": (20, 10), "C": (20,)}, attrs={"transB": 1}),
+        Node(name="y", op="Gemm", inputs=("a",), weights={"B": (5, 20)}, attrs={"transB": 1}),
+    )
+    made = network(*nodes, inputs={"x": (1, 10)})
+    assert count_gradient(made, 4).macs == 4 * (2 * 10 * 20 + 3 * 20 * 5)
+    assert count_gradient(made, 4).weight_bytes == 3 * 4 * (200 + 20 + 100)
+    assert count_gradient(made, 4).activation_bytes == 4 * 4 * 10
 
 
 @pytest.mark.parametrize("name", NETWORKS)

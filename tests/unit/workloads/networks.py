@@ -7,9 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tests.network_files import Writer
+
 ROOT = Path(__file__).resolve().parents[3]
 SEED = 20260101
-NETWORKS = ("gemm", "mobilenet_v1", "vgg16")
+NETWORKS = tuple(sorted(path.stem for path in (ROOT / "workloads" / "networks").glob("*.json")))
 
 Dict = dict[str, Any]
 
@@ -84,3 +86,28 @@ def tiny_network() -> Dict:
         "parameters": 8 * 27 + 8 + 16 + 1280 + 10,
         "nodes": nodes,
     }
+
+
+def branching_network() -> Dict:
+    """Tensors that part and meet: Add, Mul of an image and by channel, Concat, ReLU6 that cuts, Sigmoid; no LRN."""
+    net = Writer(3)
+    x = net.clip("r1", net.conv_norm("c1", "image", 8, 3, pad=1, gain=3.0))
+    gate = net.add("s2", "Sigmoid", [net.conv("c2", x, 8, 3, pad=1, bias=True)])
+    y = net.squeeze("e3", net.add("m2", "Mul", [x, gate]), 4)
+    y = net.add("k3", "Concat", [net.add("a3", "Add", [y, x]), "c2"], channels=16, attrs={"axis": 1})
+    attrs = {"kernel_shape": [2, 2], "strides": [2, 2], "pads": [0, 0, 0, 0]}
+    y = net.flatten(net.add("p4", "AveragePool", [y], attrs=attrs), 16 * 4 * 4)
+    net.prob(net.gemm("logits", y, 10))
+    conv = 8 * 27 + 16 + 8 * 8 * 9 + 8
+    squeeze = 8 * 4 + 4 + 4 * 8 + 8
+    return {"name": "branching", **net.network("branching", "this test", (3, 8, 8), conv + squeeze + 257 * 10)}
+
+
+def lrn_network() -> Dict:
+    """Local response normalisation that is seen, and a convolution of two groups."""
+    net = Writer(3)
+    x = net.relu("r1", net.conv("c1", "image", 8, 3, pad=1, bias=True, gain=100.0))
+    x = net.conv("c2", net.lrn("n1", x), 8, 3, pad=1, group=2, bias=True, gain=0.01)
+    x = net.flatten(net.pool("p2", net.relu("r2", x), 2, 2), 8 * 4 * 4)
+    net.prob(net.gemm("logits", x, 10))
+    return {"name": "lrn", **net.network("lrn", "this test", (3, 8, 8), 8 * 28 + 8 * 37 + 129 * 10)}

@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.nouns.job import Expected
 from orchestrator.nouns.workload import Method, Network, Suite
+from tests import network_files
 from tests.unit.workloads.networks import NETWORKS, ROOT, SEED, compute, read_network, thin, tiny_network
 from workloads import expected as oracle
 
@@ -26,6 +27,32 @@ def test_a_network_is_a_noun_whose_nodes_read_only_what_stands_before_them(name:
         known.add(node.name)
     assert set(network.outputs) <= known
     assert network.compared in network.outputs
+
+
+# Who published the count stands in the network's `source`. Each is added up here from the table of layers there.
+@pytest.mark.parametrize(
+    ("name", "layers"),
+    [
+        ("mnist_softmax", [784 * 10 + 10]),
+        ("mnist_mlp", [785 * 1000, 1001 * 1000, 1001 * 10]),
+        ("mnist_cnn", [26 * 32, (25 * 32 + 1) * 64, (49 * 64 + 1) * 1024, 1025 * 10]),
+        ("lenet", [26 * 20, (25 * 20 + 1) * 50, 801 * 500, 501 * 10]),
+        ("cifar_cnn", [28 * 50, 451 * 50, 451 * 100, 901 * 100, 6401 * 512, 513 * 10]),
+        ("alexnet", [364 * 96, 2401 * 256, 2305 * 384, 3457 * 384, 3457 * 256, 9217 * 4096, 4097 * 4096, 4097 * 1000]),
+    ],
+)
+def test_parameters_are_those_of_the_table_of_layers(name: str, layers: list[int]) -> None:
+    assert read_network(name)["parameters"] == sum(layers)
+
+
+def test_the_order_of_relu_and_pool_changes_the_work_and_not_the_values() -> None:
+    outputs = [compute(read_network(name))["logits"] for name in ("cifar_cnn", "cifar_cnn_relu_first")]
+    assert np.array_equal(*outputs)
+
+
+@pytest.mark.parametrize("name", network_files.NETWORKS)
+def test_a_network_that_is_written_by_a_script_is_what_the_script_writes(name: str) -> None:
+    assert (ROOT / "workloads" / "networks" / f"{name}.json").read_text() == network_files.text(name)
 
 
 @pytest.mark.parametrize("name", SUITES)
@@ -85,6 +112,6 @@ def test_every_sample_of_a_batch_gets_its_own_output() -> None:
 
 
 def test_the_signal_neither_dies_nor_grows_through_the_depth() -> None:
-    for name, factor in (("vgg16", 16), ("mobilenet_v1", 8)):
+    for name, factor in (("vgg16", 16), ("mobilenet_v1", 8), ("resnet18", 8), ("resnet50", 16)):
         logits = compute(thin(read_network(name), factor))["logits"]
         assert 0.2 < logits.std() < 20, name

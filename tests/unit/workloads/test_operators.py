@@ -41,7 +41,6 @@ BACKENDS = {
 """Backend -> (the module that must be importable, the execution modes tried)."""
 
 WITHOUT = {
-    "numpy_blas": {"conv-groups", "conv-groups-uneven"},  # group between 1 and the number of channels
     "tinygrad": {"flatten", "flatten-one-pixel"},  # a view alone computes nothing that TinyJit could capture
     "caffe2": {"softmax-of-channels"},  # it takes all that follows an axis together
     "tensorflow": {"depthwise-uneven-strides"},  # depthwise_conv2d takes one stride for both axes
@@ -117,6 +116,16 @@ CASES: dict[str, tuple[Node, dict[str, Shape]]] = {
     "matmul": (node("MatMul", inputs=("a", "b")), {"a": (7, 30), "b": (30, 5)}),
     "add": (node("Add", inputs=("a", "b")), {"a": (4, 30), "b": (4, 30)}),
     "add-images": (node("Add", inputs=("a", "b")), {"a": (2, 8, 9, 11), "b": (2, 8, 9, 11)}),
+    "mul": (node("Mul", inputs=("a", "b")), {"a": (2, 8, 9, 11), "b": (2, 8, 9, 11)}),
+    "mul-by-channel": (node("Mul", inputs=("a", "b")), {"a": (2, 8, 9, 11), "b": (2, 8, 1, 1)}),
+    "concat": (node("Concat", inputs=("a", "b", "c"), axis=1), {"a": IMAGE["x"], "b": (2, 3, 9, 11), "c": IMAGE["x"]}),
+    "concat-of-rows": (node("Concat", inputs=("a", "b"), axis=1), {"a": (4, 30), "b": (4, 5)}),
+    "relu6": (node("Clip", min=0, max=6), IMAGE),
+    "clip": (node("Clip", min=-0.5, max=0.75), IMAGE),
+    "sigmoid": (node("Sigmoid"), IMAGE),
+    "lrn": (node("LRN", size=5, alpha=0.1, beta=0.75, bias=1.0), IMAGE),
+    "lrn-bias-and-size": (node("LRN", size=3, alpha=0.5, beta=0.5, bias=2.0), IMAGE),
+    "lrn-even-size": (node("LRN", size=4, alpha=0.5, beta=0.5, bias=2.0), IMAGE),
 }
 CASES = {
     name: case for name, case in CASES.items() if hasattr(Oracle, case[0].op)
