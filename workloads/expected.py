@@ -7,6 +7,7 @@ import numpy as np
 from workloads import weights as seeded
 from workloads.backends.base import Node
 from workloads.backends.reference import Backend, Oracle
+from workloads.gradient import differentiate
 
 POSITIONS = 1024
 """Values compared per output: all of VGG-16's logits, and few enough for a job of some kilobytes."""
@@ -18,6 +19,14 @@ float32 rounds at 6e-8; sixteen to twenty-eight layers of sums in another order,
 to 1e-5 of the spread at the logits. bfloat16 and TF32 leave 1e-2 and more, and so does every mutation of an operator
 that tests/unit/workloads tries: 1e-3 stands between, a factor of ten or more from either side.
 """
+
+
+GRADIENT = 1e-2
+"""The same for a gradient: where rounding puts a value on the other side of a ReLU's or a pool's edge, what it passes
+back is not rounded but there or not."""
+
+GRADIENT_POSITIONS = 32
+"""Values compared per weight: a network has up to hundreds of them."""
 
 
 def expected(network, batch, seed, dtype="float64"):
@@ -33,6 +42,17 @@ def expected(network, batch, seed, dtype="float64"):
         return {outputs[0]: _product_at_positions(*[inputs[name] for name in network["nodes"][0]["inputs"]])}
     tensors = run(network, inputs, seed, Oracle if dtype == "float64" else Backend)
     return {name: _describe(tensors[name].ravel()) for name in outputs}
+
+
+def expected_gradient(network, batch, seed, definition=Oracle):
+    """The same of a step that computes gradients: `loss`, and for each weight what the loss changes by, `conv1.W`."""
+    loss, gradients = differentiate(network, batch, seed, definition)
+    made = {"loss": {"positions": [0], "values": [float(loss)], "spread": abs(float(loss)), "tolerance": GRADIENT}}
+    for name in gradients:
+        flat = gradients[name].ravel()
+        at = positions(flat.size, GRADIENT_POSITIONS)
+        made[name] = dict(_describe(flat, at), tolerance=GRADIENT)
+    return made
 
 
 def run(network, inputs, seed, definition=Oracle):
@@ -51,8 +71,8 @@ def _deferred(backend, node, seed):
     return apply
 
 
-def positions(size):
-    """Up to POSITIONS distinct indexes below `size`, spread over all of it.
+def positions(size, most=POSITIONS):
+    """Up to `most` distinct indexes below `size`, spread over all of it.
 
     A stride near the golden section and coprime with the size visits rows and columns of any shape evenly; a stride
     of size/n would meet the same few columns of a matrix again and again.
@@ -60,7 +80,7 @@ def positions(size):
     stride = max(1, int(size * 0.6180339887))
     while math.gcd(stride, size) != 1:
         stride += 1
-    return sorted(index * stride % size for index in range(min(size, POSITIONS)))
+    return sorted(index * stride % size for index in range(min(size, most)))
 
 
 def _describe(flat, at=None, dtype="float32"):

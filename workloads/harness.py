@@ -6,7 +6,7 @@ import sys
 import time
 import traceback
 
-from workloads import handshake, reply, timing, verify, weights
+from workloads import gradient, handshake, reply, timing, verify, weights
 from workloads.backends.base import Node, Unsupported
 
 
@@ -69,7 +69,7 @@ def execute(job, answer, phases):
     answer["parameters"] = weights.parameters(made)
     verify.check_parameters(answer["parameters"], network)
     nodes = [Node(data) for data in network["nodes"]]
-    backend.build(nodes, made, weights.input_shapes(network, job["batch"]), list(network["outputs"]))
+    build(job, backend, nodes, made)
     del made  # a framework that copied them does not need them twice in the memory limit
     phases.mark("build")
 
@@ -81,7 +81,7 @@ def execute(job, answer, phases):
     answer["first_s"] = clock() - start
     phases.mark("first")
 
-    check(outputs, job["expected"], answer)
+    check(complete(job, backend, outputs), job["expected"], answer)
     phases.mark("verify")
     time_and_prove(job, backend, step, answer, phases)
     if job["mode"] == "peak" and job["device"] == "cpu":  # the memory copied is the host's
@@ -93,8 +93,8 @@ def execute(job, answer, phases):
 
 def check_supported(job):
     """Raise Unsupported for what no backend of this harness can do."""
-    if job["mode"] not in ("infer", "peak"):
-        raise Unsupported("mode {0!r}: this harness has infer and peak".format(job["mode"]))
+    if job["mode"] not in ("infer", "peak", "gradient"):
+        raise Unsupported("mode {0!r}: this harness has infer, peak and gradient".format(job["mode"]))
     others = sorted({node["op"] for node in job["network"]["nodes"]} - {"MatMul", "Gemm"})
     if job["mode"] == "peak" and others:
         raise Unsupported(
@@ -106,6 +106,27 @@ def check_supported(job):
         raise Unsupported("dtype {0!r}: this harness has float32".format(job["dtype"]))
     if job["batch"] != 1 and not job["network"].get("batched", True):
         raise Unsupported("batch {0}: {1} has no batch dimension".format(job["batch"], job["network"]["name"]))
+
+
+def build(job, backend, nodes, made):
+    """Make the step ready that the job's mode asks for."""
+    network, shapes = job["network"], weights.input_shapes(job["network"], job["batch"])
+    if job["mode"] != "gradient":
+        backend.build(nodes, made, shapes, list(network["outputs"]))
+        return
+    if not backend.differentiates:
+        raise Unsupported("mode 'gradient': {0} computes no gradients here".format(backend.name))
+    nodes = gradient.needed(nodes, network["compared"])
+    missing = [node for node in nodes if node.op not in gradient.RULES]
+    if missing:
+        raise Unsupported("mode 'gradient': no rule for {0} ({1})".format(missing[0].op, missing[0].name))
+    labels = weights.make_labels(nodes[-1].shapes["B"][0], job["batch"], job["seed"])
+    backend.build_gradient(nodes, made, shapes, network["compared"], labels)
+
+
+def complete(job, backend, outputs):
+    """What the last step gave, and the gradients that it left in the framework."""
+    return dict(outputs, **backend.gradients()) if job["mode"] == "gradient" else outputs
 
 
 def make_step(backend, inputs, region):
@@ -156,5 +177,7 @@ def time_and_prove(job, backend, step, answer, phases):
         job, backend, step, counter=counter, wall_s=measured.wall_s, denormals=denormals
     )
     phases.mark("evidence")
-    check(step(), job["expected"], answer)  # a step that got fast by computing nothing any more is wrong, too
+    check(
+        complete(job, backend, step()), job["expected"], answer
+    )  # a step that got fast by computing nothing any more is wrong, too
     phases.mark("verify_again")

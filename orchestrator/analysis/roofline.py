@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from orchestrator.analysis.peaks import find_peaks, read_seat, read_theory
 from orchestrator.analysis.trials import read_host
-from orchestrator.catalog.cost import count_network
+from orchestrator.catalog.cost import count_gradient, count_network
 from orchestrator.errors import SpecError
+from orchestrator.nouns.workload import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -136,7 +137,8 @@ def _place_summary(
     if counted not in {None, network.parameters}:
         return Place(reasons=(f"{network.name} had {counted} parameters then, and has {network.parameters} now",))
     try:
-        cost = count_network(network, record.workload.batch)
+        count = count_gradient if record.workload.mode is Mode.GRADIENT else count_network
+        cost = count(network, record.workload.batch)
     except SpecError as error:
         return Place(reasons=(str(error),))
     seat = read_seat(record)

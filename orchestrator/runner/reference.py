@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.errors import BenchError
 from orchestrator.nouns.job import Expected
+from orchestrator.nouns.workload import Mode
 
 if TYPE_CHECKING:
     from orchestrator.nouns.workload import Network, Workload
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 # A process of its own: VGG-16 in float64 takes more than a gigabyte, which the orchestrator would keep.
 PROGRAM = """
 import json, sys
-from workloads.expected import expected
+from workloads.expected import expected, expected_gradient
 request = json.load(sys.stdin)
-json.dump(expected(request["network"], request["batch"], request["seed"]), sys.stdout)
+compute = expected_gradient if request.pop("mode", "") == "gradient" else expected
+json.dump(compute(**request), sys.stdout)
 """
 
 
@@ -34,6 +36,8 @@ def read_expected(
     Kept under `cache`, named by everything it depends on. Raises BenchError if the reference itself fails.
     """
     request = {"network": network.model_dump(mode="json"), "batch": workload.batch, "seed": seed}
+    if workload.mode is Mode.GRADIENT:
+        request["mode"] = "gradient"
     text = json.dumps([request, workload.dtype, workloads_hash], sort_keys=True)
     path = cache / "expected" / f"{workload.id}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
     if path.is_file():

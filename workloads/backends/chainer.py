@@ -30,6 +30,8 @@ class Backend(base.Backend):
     """Test mode, no graph for gradients, no checks of types at every call: as its documentation advises for speed."""
 
     name = "chainer"
+    differentiates = True
+    learnt = None  # name -> Variable, where gradients are asked for
 
     def configure(self):
         chainer.global_config.train = False
@@ -45,8 +47,33 @@ class Backend(base.Backend):
         self.outputs = list(outputs)
         self.made = self.operators(nodes, weights)
 
+    def build_gradient(self, nodes, weights, inputs, logits, labels):
+        self.learnt = {}
+        self.owners = base.owners(weights)
+        chainer.global_config.train = True
+        chainer.global_config.enable_backprop = True
+        self.build(nodes, weights, inputs, [logits])
+        self.logits, self.labels = logits, labels.astype(np.int32)
+        self.step, self.fetch = self._differentiate, self._fetch_loss
+
+    def _differentiate(self):
+        for variable in self.learnt.values():
+            variable.cleargrad()
+        logits = self.walk(self.made, self.tensors, self.outputs)[self.logits]
+        self.loss = F.softmax_cross_entropy(logits, self.labels)
+        self.loss.backward()
+        self.result = {"loss": self.loss}
+
+    def _fetch_loss(self):
+        return {"loss": np.asarray(self.loss.data, np.float32).reshape(1)}
+
+    def gradients(self):
+        return {name: np.asarray(variable.grad) for name, variable in self.learnt.items()}
+
     def load(self, arrays):
-        self.tensors = {name: chainer.Variable(np.ascontiguousarray(array)) for name, array in arrays.items()}
+        self.tensors = {
+            name: chainer.Variable(np.ascontiguousarray(array), requires_grad=False) for name, array in arrays.items()
+        }
 
     def step(self):
         self.result = self.walk(self.made, self.tensors, self.outputs)
@@ -56,9 +83,14 @@ class Backend(base.Backend):
 
     def _placed(self, weights):
         """The weights where a link would have them: in iDeep's arrays after `to_intel64`."""
+        placed = weights
         if self.ideep and self.onednn == "on":
-            return {key: intel64.ideep.array(array) for key, array in weights.items()}
-        return weights
+            placed = {key: intel64.ideep.array(array) for key, array in weights.items()}
+        if self.learnt is None:
+            return placed
+        made = {key: chainer.Variable(array) for key, array in placed.items()}
+        self.learnt.update((self.owners[id(array)], made[key]) for key, array in weights.items())
+        return made
 
     # -- what it says of itself ------------------------------------------------------------------------------------
 
@@ -144,6 +176,24 @@ class Backend(base.Backend):
 
     def Add(self, node, weights):
         return lambda a, b: a + b
+
+    def Mul(self, node, weights):
+        return lambda a, b: a * (b if a.shape == b.shape else F.broadcast_to(b, a.shape))
+
+    def Concat(self, node, weights):
+        return lambda *tensors: F.concat(tensors, node.attrs["axis"])
+
+    def Clip(self, node, weights):
+        low, high = float(node.attrs["min"]), float(node.attrs["max"])
+        return (lambda x: F.clipped_relu(x, high)) if low == 0 else lambda x: F.clip(x, low, high)
+
+    def Sigmoid(self, node, weights):
+        return F.sigmoid
+
+    def LRN(self, node, weights):
+        size, attrs = node.attrs["size"], node.attrs
+        alpha, beta, bias = attrs.get("alpha", 1e-4) / size, attrs.get("beta", 0.75), attrs.get("bias", 1.0)
+        return lambda x: F.local_response_normalization(x, size, bias, alpha, beta)
 
     def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)

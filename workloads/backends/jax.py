@@ -15,6 +15,7 @@ class Backend(base.Backend):
 
     name = "jax"
     devices = ("cpu", "cuda")
+    differentiates = True
 
     def configure(self):
         # XLA's CPU client reads the size of its pool from here, once, when it is made; otherwise it takes the affinity.
@@ -24,6 +25,7 @@ class Backend(base.Backend):
         jax.config.update("jax_platforms", self.device)
         jax.config.update("jax_default_matmul_precision", "highest")
         self.jax = jax
+        self.turned = {}  # weight -> the order of axes that ONNX has it in
 
     def build(self, nodes, weights, inputs, outputs):
         self.weights = {}
@@ -38,6 +40,31 @@ class Backend(base.Backend):
         self.hlo = None
         self.function = self.jax.jit(network)
         self.weights = self.jax.block_until_ready(self.jax.device_put(self.weights))
+
+    def build_gradient(self, nodes, weights, inputs, logits, labels):
+        self.weights = {}
+        made = self.operators(nodes, weights)
+        lax_labels = self.jax.device_put(labels.astype("int32"))
+
+        def loss(weights, tensors):
+            self.traced = weights
+            found = self.walk(made, tensors, [logits])[logits]
+            self.traced = None
+            logs = self.jax.nn.log_softmax(found)
+            return -self.jax.numpy.take_along_axis(logs, lax_labels[:, None], 1).mean()
+
+        self.hlo = None
+        self.function = self.jax.jit(self.jax.value_and_grad(loss))
+        self.weights = self.jax.block_until_ready(self.jax.device_put(self.weights))
+        self.fetch = self._fetch_loss
+
+    def _fetch_loss(self):
+        loss, _ = self.jax.block_until_ready(self.result)
+        return {"loss": self.jax.device_get(loss).reshape(1)}
+
+    def gradients(self):
+        found = self.jax.device_get(self.result[1])
+        return {name: array.transpose(self.turned.get(name, range(array.ndim))) for name, array in found.items()}
 
     def adopt(self, network, weights):
         self.hlo = None
@@ -89,7 +116,8 @@ class Backend(base.Backend):
 
     def arithmetic(self):
         highest = self.jax.config.jax_default_matmul_precision == "highest"  # "Full float32 computation", not TF32
-        return {"gradients": "off", "tf32": "off" if highest else "allowed"}
+        recorded = "on" if isinstance(self.result, tuple) else "off"
+        return {"gradients": recorded, "tf32": "off" if highest else "allowed"}
 
     def static_libraries(self):
         """XLA, and whose kernels it chose: YNNPACK where it fused products for it, Eigen for the others.
@@ -114,15 +142,17 @@ class Backend(base.Backend):
 
     # -- ONNX's operators ------------------------------------------------------------------------------------------
 
-    def _weight(self, node, key, array):
-        """A function that gives the weight inside the traced function."""
+    def _weight(self, node, key, array, back=None):
+        """A function that gives the weight inside the traced function; `back`: ONNX's order of its axes."""
         name = "{0}.{1}".format(node.name, key)
+        if back:
+            self.turned[name] = back
         self.weights[name] = array
         return lambda: self.traced[name]
 
     def Conv(self, node, weights):
         lax = self.jax.lax
-        kernel = self._weight(node, "W", weights["W"].transpose(2, 3, 1, 0))
+        kernel = self._weight(node, "W", weights["W"].transpose(2, 3, 1, 0), (3, 2, 0, 1))
         bias = self._weight(node, "B", weights["B"]) if "B" in weights else None
         top, left, bottom, right = node.attrs.get("pads", [0, 0, 0, 0])
 
@@ -177,7 +207,8 @@ class Backend(base.Backend):
     def Gemm(self, node, weights):
         if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
             raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
-        b = self._weight(node, "B", weights["B"].T if node.attrs.get("transB", 0) else weights["B"])
+        turned = bool(node.attrs.get("transB", 0))
+        b = self._weight(node, "B", weights["B"].T if turned else weights["B"], (1, 0) if turned else None)
         if "C" not in weights:
             return lambda x: self.jax.numpy.dot(x, b())
         c = self._weight(node, "C", weights["C"])
@@ -188,6 +219,30 @@ class Backend(base.Backend):
 
     def Add(self, node, weights):
         return self.jax.numpy.add
+
+    def Mul(self, node, weights):
+        return self.jax.numpy.multiply
+
+    def Concat(self, node, weights):
+        axis = node.attrs["axis"]
+        concatenate = self.jax.numpy.concatenate
+        return lambda *tensors: concatenate(tensors, FROM_NCHW[axis] if tensors[0].ndim == 4 else axis)
+
+    def Clip(self, node, weights):
+        low, high = node.attrs["min"], node.attrs["max"]
+        return self.jax.nn.relu6 if (low, high) == (0, 6) else lambda x: self.jax.numpy.clip(x, low, high)
+
+    def Sigmoid(self, node, weights):
+        return self.jax.nn.sigmoid
+
+    def LRN(self, node, weights):
+        """JAX has none of its own: a sum over a window of channels, in NHWC."""
+        lax, size, attrs = self.jax.lax, node.attrs["size"], node.attrs
+        alpha, beta, bias = attrs.get("alpha", 1e-4) / size, attrs.get("beta", 0.75), attrs.get("bias", 1.0)
+        pads = ((0, 0), (0, 0), (0, 0), ((size - 1) // 2, size // 2))
+        return lambda x: (
+            x * (bias + alpha * lax.reduce_window(x * x, 0.0, lax.add, (1, 1, 1, size), (1, 1, 1, 1), pads)) ** -beta
+        )
 
     def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)

@@ -49,6 +49,7 @@ class Backend(base.Backend):
 
     name = "mxnet"
     modes = ("default", "hybrid", "imperative")
+    differentiates = True
 
     def configure(self):
         self.pool = {"OMP_NUM_THREADS": int(os.environ.get("OMP_NUM_THREADS", "0"))}
@@ -94,6 +95,46 @@ class Backend(base.Backend):
             for name, tensor in zip(self.names, tensors)  # noqa: B905
         ]
         self.run = lambda: self.executor.forward(is_train=False)
+
+    def build_gradient(self, nodes, weights, inputs, logits, labels):
+        """As `Module.forward_backward` computes it: SoftmaxOutput is the loss, and its gradient is over the batch."""
+        if self.execution != "default":
+            raise Unsupported("mode {0!r}: gradients are those of the bound graph".format(self.execution))
+        self.names, self.shapes, self.labels = list(inputs), dict(inputs), labels
+        tensors = {name: mx.sym.Variable(name, shape=shape) for name, shape in inputs.items()}
+        arrays = {(node.name, key): array for node in nodes for key, array in weights.get(node.name, {}).items()}
+        variables = {parameter(*name): mx.sym.Variable(parameter(*name), shape=a.shape) for name, a in arrays.items()}
+        bound = [
+            (node, lambda *args, function=function: function(mx.sym, variables, *args))
+            for node, function in self.operators(nodes, weights)
+        ]
+        target = mx.sym.Variable("label", shape=labels.shape)
+        loss = mx.sym.SoftmaxOutput(self.walk(bound, tensors, [logits])[logits], target, normalization="batch")
+        wanted = {name: "write" if name in variables else "null" for name in loss.list_arguments()}
+        self.executor = loss.simple_bind(mx.cpu(), grad_req=wanted, label=labels.shape, **self.shapes)
+        self.executor.copy_params_from({parameter(*name): mx.nd.array(array) for name, array in arrays.items()})
+        mx.nd.array(labels).copyto(self.executor.arg_dict["label"])
+        self.learnt = {"{0}.{1}".format(*name): parameter(*name) for name in arrays}
+        self.place = lambda tensors: [
+            tensor.copyto(self.executor.arg_dict[name])
+            for name, tensor in zip(self.names, tensors)  # noqa: B905
+        ]
+        self.step, self.fetch = self._differentiate, self._fetch_loss
+
+    def _differentiate(self):
+        self.result = self.executor.forward(is_train=True)
+        self.executor.backward()
+
+    def _fetch_loss(self):
+        probabilities = self.result[0].asnumpy()
+        for array in self.executor.grad_arrays:
+            if array is not None:
+                array.wait_to_read()
+        chosen = probabilities[np.arange(len(self.labels)), self.labels]
+        return {"loss": -np.log(chosen).mean(keepdims=True)}
+
+    def gradients(self):
+        return {name: self.executor.grad_dict[known].asnumpy() for name, known in self.learnt.items()}
 
     def _hybridize(self, walk, arrays, states):
         self.block = Block(arrays, walk)
@@ -233,6 +274,23 @@ class Backend(base.Backend):
 
     def Add(self, node, weights):
         return lambda F, p, a, b: F.elemwise_add(a, b)
+
+    def Mul(self, node, weights):
+        return lambda F, p, a, b: F.broadcast_mul(a, b)
+
+    def Concat(self, node, weights):
+        return lambda F, p, *tensors: F.concat(*tensors, dim=node.attrs["axis"])
+
+    def Clip(self, node, weights):
+        return lambda F, p, x: F.clip(x, node.attrs["min"], node.attrs["max"])
+
+    def Sigmoid(self, node, weights):
+        return lambda F, p, x: F.Activation(x, act_type="sigmoid")
+
+    def LRN(self, node, weights):
+        size, attrs = node.attrs["size"], node.attrs
+        options = {"alpha": attrs.get("alpha", 1e-4), "beta": attrs.get("beta", 0.75), "knorm": attrs.get("bias", 1.0)}
+        return lambda F, p, x: F.LRN(x, nsize=size, **options)
 
     def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)

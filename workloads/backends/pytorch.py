@@ -29,6 +29,8 @@ class Backend(base.Backend):
     devices = ("cpu", "cuda")
     modes = ("default", "channels_last", "jit", "compile", "autograd")
     batch_statistics = True
+    differentiates = True
+    learnt = None  # name -> tensor, where gradients are asked for
     listens_at_start = not hasattr(torch._C, "_verbose")  # noqa: SLF001  (before 1.13)
 
     def configure(self):
@@ -64,6 +66,27 @@ class Backend(base.Backend):
             net = compiled(net)
         self.net = net
 
+    def build_gradient(self, nodes, weights, inputs, logits, labels):
+        if self.execution not in ("default", "channels_last"):
+            raise Unsupported("mode {0!r}: gradients are those of eager mode".format(self.execution))
+        self.learnt = {}
+        self.owners = base.owners(weights)
+        torch.set_grad_enabled(True)
+        self.build(nodes, weights, inputs, [logits])
+        self.labels = torch.from_numpy(labels).to(self.place)
+        self.step, self.fetch = self._differentiate, self._fetch_loss
+
+    def _differentiate(self):
+        loss = F.cross_entropy(self.net(*self.tensors)[0], self.labels)
+        self.found = torch.autograd.grad(loss, list(self.learnt.values()))
+        self.result = (loss,)
+
+    def _fetch_loss(self):
+        return {"loss": self.result[0].detach().cpu().numpy().reshape(1)}
+
+    def gradients(self):
+        return {name: tensor.cpu().numpy() for name, tensor in zip(self.learnt, self.found)}  # noqa: B905
+
     def load(self, arrays):
         self.tensors = [self._place(torch.from_numpy(arrays[name])) for name in self.names]
 
@@ -84,9 +107,11 @@ class Backend(base.Backend):
 
     def _weights(self, weights):
         placed = {key: self._place(torch.from_numpy(array)) for key, array in weights.items()}
-        return {
-            key: tensor.requires_grad_(self.execution == "autograd" and key in LEARNT) for key, tensor in placed.items()
-        }
+        for key, tensor in placed.items():
+            tensor.requires_grad_((self.learnt is not None or self.execution == "autograd") and key in LEARNT)
+            if self.learnt is not None and key in LEARNT:
+                self.learnt[self.owners[id(weights[key])]] = tensor
+        return placed
 
     # -- what it says of itself ------------------------------------------------------------------------------------
 
@@ -234,6 +259,28 @@ class Backend(base.Backend):
 
     def MatMul(self, node, weights):
         return torch.matmul
+
+    def Add(self, node, weights):
+        return torch.add
+
+    def Mul(self, node, weights):
+        return torch.mul
+
+    def Concat(self, node, weights):
+        axis = node.attrs["axis"]
+        return lambda *tensors: torch.cat(tensors, axis)
+
+    def Clip(self, node, weights):
+        low, high = node.attrs["min"], node.attrs["max"]
+        return F.relu6 if (low, high) == (0, 6) else lambda x: torch.clamp(x, low, high)
+
+    def Sigmoid(self, node, weights):
+        return torch.sigmoid
+
+    def LRN(self, node, weights):
+        size, attrs = node.attrs["size"], node.attrs
+        alpha, beta, bias = attrs.get("alpha", 1e-4), attrs.get("beta", 0.75), attrs.get("bias", 1.0)
+        return lambda x: F.local_response_norm(x, size, alpha, beta, bias)
 
     def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)

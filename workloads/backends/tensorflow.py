@@ -40,28 +40,28 @@ def variable(array):
     return tf.Variable(array, trainable=False)
 
 
-def convolution(node, w):
-    """The convolution with w [out, in / group, kh, kw]; conv2d sees the groups in the shape of the kernel."""
-    kernel, padding = variable(w.transpose(2, 3, 1, 0)), conv_padding(node)
+def convolution(node, kernel):
+    """The convolution with the kernel [kh, kw, in / group, out]; conv2d sees the groups in its shape."""
+    padding = conv_padding(node)
     strides, dilations = node.attrs.get("strides", [1, 1]), node.attrs.get("dilations", [1, 1])
     return lambda x: tf.nn.conv2d(x, kernel, strides, padding, dilations=dilations)
 
 
-def split(node, w, group):
+def split(node, kernels):
     """One convolution per group: without oneDNN, the graph that fuses a grouped one with its bias cannot run it
     ("Fused conv implementation does not support grouped convolutions for now")."""
-    convolutions = [convolution(node, part) for part in np.split(w, group)]
+    convolutions = [convolution(node, kernel) for kernel in kernels]
 
     def grouped(x):
-        parts = tf.split(x, group, axis=3)
+        parts = tf.split(x, len(kernels), axis=3)
         return tf.concat([one(part) for one, part in zip(convolutions, parts)], axis=3)  # noqa: B905  (3.10 has it)
 
     return grouped
 
 
-def depthwise(node, w):
-    """The depthwise convolution with w [in, out / in, kh, kw]."""
-    kernel, padding = variable(w.transpose(2, 3, 0, 1)), conv_padding(node)
+def depthwise(node, kernel):
+    """The depthwise convolution with the kernel [kh, kw, in, out / in]."""
+    padding = conv_padding(node)
     strides, dilations = node.attrs.get("strides", [1, 1]), node.attrs.get("dilations", [1, 1])
     if strides[0] != strides[1]:
         raise Unsupported("{0}: depthwise_conv2d takes one stride for both axes".format(node.name))
@@ -79,6 +79,8 @@ class Backend(base.Backend):
     name = "tensorflow"
     modes = ("default", "eager", "xla")
     devices = ("cpu", "cuda")
+    differentiates = True
+    learnt = None  # name -> its variables, where gradients are asked for
 
     def configure(self):
         if self.device == "cuda":
@@ -106,6 +108,45 @@ class Backend(base.Backend):
             self.function = network
         else:
             self.function = self._traced().get_concrete_function()
+
+    def build_gradient(self, nodes, weights, inputs, logits, labels):
+        if self.execution == "xla":
+            raise Unsupported("mode 'xla': gradients are those of the graph and of eager mode")
+        self.learnt = {}
+        made, target = self.operators(nodes, weights), tf.constant(labels)
+        variables = [variable for parts in self.learnt.values() for variable, _ in parts]
+
+        def network(*tensors):
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(variables)
+                found = self.walk(made, dict(zip(inputs, tensors)), [logits])[logits]  # noqa: B905  (3.10 has it)
+                each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=target, logits=found)
+                loss = tf.reduce_mean(each)
+            found = dict(zip(map(str, range(len(variables))), tape.gradient(loss, variables)))  # noqa: B905
+            return dict(found, loss=loss)
+
+        self.network = network
+        self.signature = [tf.TensorSpec(nhwc(shape), tf.float32, name) for name, shape in inputs.items()]
+        self.function = network if self.execution == "eager" else self._traced().get_concrete_function()
+        self.fetch = lambda: {"loss": self.result["loss"].numpy().reshape(1)}
+
+    def gradients(self):
+        found, number = {}, 0
+        for name, parts in self.learnt.items():
+            arrays = []
+            for _, back in parts:
+                arrays.append(back(self.result[str(number)].numpy()))
+                number += 1
+            found[name] = np.concatenate(arrays)
+        return found
+
+    def _learnt(self, node, key, array, axes=None, back=None):
+        """A variable with its axes in TensorFlow's order; where gradients are asked for, with the way back."""
+        made = variable(array.transpose(axes) if axes else array)
+        if self.learnt is not None:
+            one = (made, lambda found: found.transpose(back).reshape(array.shape) if back else found)
+            self.learnt.setdefault("{0}.{1}".format(node.name, key), []).append(one)
+        return made
 
     def adopt(self, network, weights):
         self.network = lambda *tensors: network(weights, tensors)
@@ -170,14 +211,16 @@ class Backend(base.Backend):
     def Conv(self, node, weights):
         w, group = weights["W"], node.attrs.get("group", 1)
         if group > 1 and w.shape[1] == 1:
-            convolved = depthwise(node, w.reshape((group, -1) + w.shape[2:]))
+            by_channel = w.reshape((group, -1) + w.shape[2:])
+            convolved = depthwise(node, self._learnt(node, "W", by_channel, (2, 3, 0, 1), (2, 3, 0, 1)))
         elif group > 1 and self.execution == "default" and self.onednn != "on":
-            convolved = split(node, w, group)
+            parts = np.split(w, group)
+            convolved = split(node, [self._learnt(node, "W", part, (2, 3, 1, 0), (3, 2, 0, 1)) for part in parts])
         else:
-            convolved = convolution(node, w)
+            convolved = convolution(node, self._learnt(node, "W", w, (2, 3, 1, 0), (3, 2, 0, 1)))
         if "B" not in weights:
             return convolved
-        bias = variable(weights["B"])
+        bias = self._learnt(node, "B", weights["B"])
         return lambda x: tf.nn.bias_add(convolved(x), bias)
 
     def BatchNormalization(self, node, weights):
@@ -220,10 +263,10 @@ class Backend(base.Backend):
     def Gemm(self, node, weights):
         if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
             raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
-        b = variable(weights["B"].T if node.attrs.get("transB", 0) else weights["B"])
+        b = self._learnt(node, "B", weights["B"], *([(1, 0)] * 2 if node.attrs.get("transB", 0) else ()))
         if "C" not in weights:
             return lambda x: tf.matmul(x, b)
-        c = variable(weights["C"])
+        c = self._learnt(node, "C", weights["C"])
         return lambda x: tf.nn.bias_add(tf.matmul(x, b), c)
 
     def MatMul(self, node, weights):
@@ -231,6 +274,27 @@ class Backend(base.Backend):
 
     def Add(self, node, weights):
         return tf.add
+
+    def Mul(self, node, weights):
+        return tf.multiply
+
+    def Concat(self, node, weights):
+        axis = node.attrs["axis"]
+        return lambda *tensors: tf.concat(tensors, FROM_NCHW[axis] if len(tensors[0].shape) == 4 else axis)
+
+    def Clip(self, node, weights):
+        low, high = node.attrs["min"], node.attrs["max"]
+        return tf.nn.relu6 if (low, high) == (0, 6) else lambda x: tf.clip_by_value(x, low, high)
+
+    def Sigmoid(self, node, weights):
+        return tf.sigmoid
+
+    def LRN(self, node, weights):
+        size, attrs = node.attrs["size"], node.attrs
+        if size % 2 == 0:
+            raise Unsupported("{0}: TensorFlow's window has a radius, not an even size".format(node.name))
+        alpha, beta, bias = attrs.get("alpha", 1e-4) / size, attrs.get("beta", 0.75), attrs.get("bias", 1.0)
+        return lambda x: tf.nn.local_response_normalization(x, size // 2, bias, alpha, beta)
 
     def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)

@@ -33,6 +33,7 @@ class Backend(base.Backend):
 
     name = "tensorflow"
     modes = ("default", "frozen", "xla")
+    differentiates = True
 
     def configure(self):
         if self.execution == "xla":  # read when the first session is made
@@ -52,13 +53,43 @@ class Backend(base.Backend):
             options.rewrite_options.remapping = rewriter_config_pb2.RewriterConfig.OFF
 
     def build(self, nodes, weights, inputs, outputs):
-        self.graph, self.values = tf.Graph(), []
+        with self._begin(inputs):
+            tensors = self.walk(self.operators(nodes, weights), self.entries, outputs)
+        self.outputs = list(outputs)
+        self.fetches = [tensors[name] for name in outputs]
+        self._finish()
+
+    def build_gradient(self, nodes, weights, inputs, logits, labels):
+        """The gradients are computed before the loss may be fetched, and not fetched themselves."""
+        if self.execution != "default":
+            raise Unsupported("mode {0!r}: gradients are those of the session's own graph".format(self.execution))
+        with self._begin(inputs):
+            found = self.walk(self.operators(nodes, weights), self.entries, [logits])[logits]
+            target = tf.constant(labels)
+            each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=target, logits=found)
+            loss = tf.reduce_mean(each)
+            variables = [variable for parts in self.learnt.values() for variable, _ in parts]
+            self.found = tf.gradients(loss, variables)
+            with tf.control_dependencies(self.found):
+                self.fetches = [tf.identity(loss)]
+        self.outputs = ["loss"]
+        self._finish()
+        self.fetch = lambda: {"loss": np.asarray(self.result[0]).reshape(1)}
+
+    def gradients(self):
+        arrays = iter(self.session.run(self.found, dict(zip(self.feeds, self.fed))))  # noqa: B905  (3.10 has it)
+        return {name: np.concatenate([back(next(arrays)) for _, back in parts]) for name, parts in self.learnt.items()}
+
+    def _begin(self, inputs):
+        """A new graph to write in; `entries` are its inputs by name."""
+        self.graph, self.values, self.learnt = tf.Graph(), [], {}
         with self.graph.as_default():
             self.feeds = [tf.placeholder(tf.float32, nhwc(shape), name) for name, shape in inputs.items()]
-            made = self.operators(nodes, weights)
-            tensors = self.walk(made, dict(zip(inputs, self.feeds)), outputs)  # noqa: B905  (3.10 has it)
-        self.inputs, self.outputs = list(inputs), list(outputs)
-        self.fetches = [tensors[name] for name in outputs]
+        self.inputs = list(inputs)
+        self.entries = dict(zip(inputs, self.feeds))  # noqa: B905  (3.10 has it)
+        return self.graph.as_default()
+
+    def _finish(self):
         self.log = capture.captured(self.open_session, 2)
         sys.stderr.write(self.log)
         for variable, value, array in self.values:
@@ -71,6 +102,13 @@ class Backend(base.Backend):
     def open_session(self):
         """The first session of a process logs what TensorFlow was not compiled for."""
         self.session = tf.Session(graph=self.graph, config=self.config)
+
+    def learnt_weight(self, node, key, array, axes=None, back=None):
+        """A weight with its axes in TensorFlow's order, that remembers its name and the way back to ONNX's."""
+        made = self.weight(np.ascontiguousarray(array.transpose(axes)) if axes else array)
+        one = (made, lambda found: found.transpose(back).reshape(array.shape) if back else found)
+        self.learnt.setdefault("{0}.{1}".format(node.name, key), []).append(one)
+        return made
 
     def weight(self, array):
         """A weight, as a layer would hold it; its value is fed, because one inside the graph would be kept twice."""
@@ -143,12 +181,12 @@ class Backend(base.Backend):
             convolved = self.convolution(node, w)
         if "B" not in weights:
             return convolved
-        bias = self.weight(weights["B"])
+        bias = self.learnt_weight(node, "B", weights["B"])
         return lambda x: tf.nn.bias_add(convolved(x), bias)
 
     def convolution(self, node, w):
         """The convolution with w [out, in, kh, kw]."""
-        kernel, padding = self.weight(w.transpose(2, 3, 1, 0)), conv_padding(node)
+        kernel, padding = self.learnt_weight(node, "W", w, (2, 3, 1, 0), (3, 2, 0, 1)), conv_padding(node)
         strides, dilations = node.attrs.get("strides", [1, 1]), list(node.attrs.get("dilations", [1, 1]))
         if dilations != [1, 1]:
             if list(strides) != [1, 1]:
@@ -159,7 +197,7 @@ class Backend(base.Backend):
 
     def depthwise(self, node, w):
         """The depthwise convolution with w [in, out / in, kh, kw]."""
-        kernel, padding = self.weight(w.transpose(2, 3, 0, 1)), conv_padding(node)
+        kernel, padding = self.learnt_weight(node, "W", w, (2, 3, 0, 1), (2, 3, 0, 1)), conv_padding(node)
         strides, dilations = node.attrs.get("strides", [1, 1]), list(node.attrs.get("dilations", [1, 1]))
         if strides[0] != strides[1]:
             raise Unsupported("{0}: depthwise_conv2d takes one stride for both axes".format(node.name))
@@ -216,10 +254,10 @@ class Backend(base.Backend):
     def Gemm(self, node, weights):
         if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
             raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
-        b = self.weight(np.ascontiguousarray(weights["B"].T) if node.attrs.get("transB", 0) else weights["B"])
+        b = self.learnt_weight(node, "B", weights["B"], *([(1, 0)] * 2 if node.attrs.get("transB", 0) else ()))
         if "C" not in weights:
             return lambda x: tf.matmul(x, b)
-        c = self.weight(weights["C"])
+        c = self.learnt_weight(node, "C", weights["C"])
         return lambda x: tf.nn.bias_add(tf.matmul(x, b), c)
 
     def MatMul(self, node, weights):
@@ -227,6 +265,27 @@ class Backend(base.Backend):
 
     def Add(self, node, weights):
         return tf.add
+
+    def Mul(self, node, weights):
+        return tf.multiply
+
+    def Concat(self, node, weights):
+        axis = node.attrs["axis"]
+        return lambda *tensors: tf.concat(tensors, FROM_NCHW[axis] if len(tensors[0].shape) == 4 else axis)
+
+    def Clip(self, node, weights):
+        low, high = node.attrs["min"], node.attrs["max"]
+        return tf.nn.relu6 if (low, high) == (0, 6) else lambda x: tf.clip_by_value(x, low, high)
+
+    def Sigmoid(self, node, weights):
+        return tf.sigmoid
+
+    def LRN(self, node, weights):
+        size, attrs = node.attrs["size"], node.attrs
+        if size % 2 == 0:
+            raise Unsupported("{0}: TensorFlow's window has a radius, not an even size".format(node.name))
+        alpha, beta, bias = attrs.get("alpha", 1e-4) / size, attrs.get("beta", 0.75), attrs.get("bias", 1.0)
+        return lambda x: tf.nn.local_response_normalization(x, size // 2, bias, alpha, beta)
 
     def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)

@@ -88,6 +88,33 @@ class Backend(Compiled):
 
     name = "theano"
     batch_statistics = True
+    differentiates = True
+    learnt = None  # name -> shared variable, where gradients are asked for
+
+    def build_gradient(self, nodes, weights, inputs, logits, labels):
+        self.owners, self.learnt = base.owners(weights), {}
+        self.outputs, self.order = [logits], list(inputs)
+        made, variables = self.symbolic(nodes, weights, inputs)
+        loss = T.nnet.categorical_crossentropy(T.nnet.softmax(made[logits]), theano.shared(labels)).mean()
+        found = T.grad(loss, list(self.learnt.values()))
+        # They stay where Theano has them: an output would be copied.
+        self.kept = {name: theano.shared(np.zeros_like(self.learnt[name].get_value())) for name in self.learnt}
+        self.function = theano.function(
+            [variables[name] for name in self.order],
+            [theano.Out(loss, borrow=True)],
+            updates=list(zip(self.kept.values(), found)),  # noqa: B905  (3.10 has it)
+        )
+        self.function.trust_input = True
+        self.fetch = lambda: {"loss": np.asarray(self.result[0], np.float32).reshape(1)}
+
+    def gradients(self):
+        return {name: np.asarray(kept.get_value(borrow=True)) for name, kept in self.kept.items()}
+
+    def shared(self, array):
+        made = theano.shared(array, borrow=True)
+        if self.learnt is not None:
+            self.learnt[self.owners[id(array)]] = made
+        return made
 
     def symbolic(self, nodes, weights, inputs):
         variables = {name: tensor_type(shape)(name) for name, shape in inputs.items()}
@@ -119,13 +146,16 @@ class Backend(Compiled):
                 filter_dilation=dilations,
                 num_groups=group,
             )
+            if shape[2:] == (1, 1) and x.broadcastable[2:] == (True, True):
+                y = T.addbroadcast(y, 2, 3)  # one pixel stays one, which conv2d forgets and a product by channel asks
             return y if b is None else y + b
 
         return conv
 
     def BatchNormalization(self, node, weights):
         gamma, beta, mean, var = [self.shared(weights[key]) for key in ("scale", "B", "mean", "var")]
-        epsilon = node.attrs.get("epsilon", 1e-5)
+        # bn.py refuses less than 1e-5, and takes the float32 just below for it.
+        epsilon = max(node.attrs.get("epsilon", 1e-5), float(np.nextafter(np.float32(1e-5), np.float32(1))))
         if node.attrs.get("training_mode", 0):
             return lambda x: T.nnet.bn.batch_normalization_train(x, gamma, beta, "spatial", epsilon)[0]
         return lambda x: T.nnet.bn.batch_normalization_test(x, gamma, beta, mean, var, "spatial", epsilon)
@@ -172,6 +202,19 @@ class Backend(Compiled):
 
     def Add(self, node, weights):
         return T.add
+
+    def Mul(self, node, weights):
+        return T.mul
+
+    def Concat(self, node, weights):
+        return lambda *tensors: T.concatenate(tensors, axis=node.attrs["axis"])
+
+    def Clip(self, node, weights):
+        low, high = np.float32(node.attrs["min"]), np.float32(node.attrs["max"])
+        return lambda x: T.clip(x, low, high)
+
+    def Sigmoid(self, node, weights):
+        return T.nnet.sigmoid
 
     def Softmax(self, node, weights):
         if node.attrs.get("axis", -1) not in (-1, 1):

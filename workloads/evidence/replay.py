@@ -56,7 +56,7 @@ def heading(printed):
 
 def main():
     """Run the job on standard input up to one step more than it takes to settle."""
-    from workloads import weights  # noqa: PLC0415
+    from workloads import harness, weights  # noqa: PLC0415
     from workloads.backends.base import Node  # noqa: PLC0415
 
     job = json.load(sys.stdin)
@@ -66,7 +66,7 @@ def main():
     backend.configure()
     made = weights.make_weights(network, job["seed"])
     nodes = [Node(data) for data in network["nodes"]]
-    backend.build(nodes, made, weights.input_shapes(network, job["batch"]), list(network["outputs"]))
+    harness.build(job, backend, nodes, made)
     del made
     backend.load(weights.make_inputs(network, job["batch"], job["seed"]))
     for _ in range(STEPS_BEFORE):

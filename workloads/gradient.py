@@ -1,0 +1,197 @@
+"""What is the gradient of the loss with respect to every weight? Plain numpy, written to be read: the oracle.
+
+The loss is the mean cross-entropy of softmax(logits) with seeded labels. A rule takes a Node, its weights, its inputs,
+its output and the gradient with respect to that, and gives the gradients with respect to each input and each weight.
+"""
+# ruff: noqa: ARG001, ARG005  (all rules take the same)
+
+import numpy as np
+
+from workloads import weights as seeded
+from workloads.backends.base import Node, Unsupported
+from workloads.backends.reference import Oracle, windows
+
+
+def differentiate(network, batch, seed, definition=Oracle):
+    """(loss, {"conv1.W": gradient}) of the network, a dict as in networks/*.json, in `definition`'s precision."""
+    nodes = needed([Node(data) for data in network["nodes"]], network["compared"])
+    weights = seeded.make_weights(network, seed)
+    backend = definition(1, "default", "absent")
+    inputs = seeded.make_inputs(network, batch, seed)
+    tensors = {name: array.astype(definition.dtype) for name, array in inputs.items()}
+    for node in nodes:
+        function = backend.operators([node], {node.name: weights.get(node.name, {})})[0][1]
+        tensors[node.name] = function(*[tensors[name] for name in node.inputs])
+    logits = tensors[network["compared"]]
+    loss, gradient = cross_entropy(logits, seeded.make_labels(logits.shape[1], batch, seed))
+    return loss, _backward(nodes, weights, tensors, {network["compared"]: gradient})
+
+
+def needed(nodes, output):
+    """The nodes that the output depends on, in their order."""
+    wanted, kept = {output}, []
+    for node in reversed(nodes):
+        if node.name in wanted:
+            wanted.update(node.inputs)
+            kept.append(node)
+    return kept[::-1]
+
+
+def cross_entropy(logits, labels):
+    """(mean over the samples of -log softmax(logits)[label], its gradient with respect to the logits)."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    rows = np.arange(len(labels))
+    gradient = np.exp(logs)
+    gradient[rows, labels] -= 1
+    return -logs[rows, labels].mean(), gradient / len(labels)
+
+
+def _backward(nodes, weights, tensors, gradients):
+    found = {}
+    for node in reversed(nodes):
+        rule = RULES.get(node.op)
+        if rule is None:
+            raise Unsupported("mode 'gradient': operator {0} ({1}) has no rule yet".format(node.op, node.name))
+        own = {key: array.astype(tensors[node.name].dtype) for key, array in weights.get(node.name, {}).items()}
+        inputs = [tensors[name] for name in node.inputs]
+        back, learnt = rule(node, own, inputs, tensors.pop(node.name), gradients.pop(node.name))
+        found.update(("{0}.{1}".format(node.name, key), array) for key, array in learnt.items())
+        for name, array in zip(node.inputs, back):  # noqa: B905  (3.10 has it)
+            gradients[name] = gradients[name] + array if name in gradients else array
+    return found
+
+
+# -- rules: (node, weights, inputs, output, gradient) -> ([gradient of each input], {key: gradient of each weight}) ----
+
+
+def conv(node, weights, inputs, output, dy):
+    (x,), w = inputs, weights["W"]
+    group = node.attrs.get("group", 1)
+    n, out, oh, ow = dy.shape
+    split = dy.reshape(n, group, out // group, oh * ow)
+    dw, dx = np.zeros_like(w), Image(x, node)
+    for i, j, seen in windows(x, node, 0):
+        columns = seen.reshape(n, group, -1, oh * ow)
+        dw[:, :, i, j] = np.matmul(split, columns.transpose(0, 1, 3, 2)).sum(axis=0).reshape(out, -1)
+        matrix = w[:, :, i, j].reshape(group, out // group, -1)
+        dx.add(i, j, np.matmul(matrix.transpose(0, 2, 1), split).reshape(seen.shape))
+    learnt = {"W": dw}
+    if "B" in weights:
+        learnt["B"] = dy.sum(axis=(0, 2, 3))
+    return [dx.inside()], learnt
+
+
+class Image(object):
+    """A gradient of a padded image, to which what each tap of a kernel saw is added."""
+
+    def __init__(self, x, node):
+        self.top, self.left, bottom, right = node.attrs.get("pads", [0, 0, 0, 0])
+        self.strides = node.attrs.get("strides", [1, 1])
+        self.shape = x.shape
+        n, c, h, w = x.shape
+        self.whole = np.zeros((n, c, h + self.top + bottom, w + self.left + right), x.dtype)
+
+    def add(self, i, j, values):
+        """Add [N,C,OH,OW] where the tap (i, j) read."""
+        (sh, sw), (oh, ow) = self.strides, values.shape[2:]
+        self.whole[:, :, i : i + sh * (oh - 1) + 1 : sh, j : j + sw * (ow - 1) + 1 : sw] += values
+
+    def inside(self):
+        """Without the pads."""
+        h, w = self.shape[2:]
+        return self.whole[:, :, self.top : self.top + h, self.left : self.left + w]
+
+
+def max_pool(node, weights, inputs, output, dy):
+    """To the first of equals, row by row. After a ReLU equals are zeros, which pass nothing on."""
+    (x,) = inputs
+    dx, left = Image(x, node), np.ones(dy.shape, bool)
+    for i, j, seen in windows(x, node, -np.inf):
+        hit = left & (seen == output)
+        dx.add(i, j, np.where(hit, dy, 0))
+        left &= ~hit
+    return [dx.inside()], {}
+
+
+def average_pool(node, weights, inputs, output, dy):
+    (x,), (kh, kw) = inputs, node.attrs["kernel_shape"]
+    dx = Image(x, node)
+    for i in range(kh):
+        for j in range(kw):
+            dx.add(i, j, dy / (kh * kw))
+    return [dx.inside()], {}
+
+
+def global_average_pool(node, weights, inputs, output, dy):
+    (x,) = inputs
+    return [np.broadcast_to(dy / (x.shape[2] * x.shape[3]), x.shape)], {}
+
+
+def gemm(node, weights, inputs, output, dy):
+    (x,), b = inputs, weights["B"]
+    turned = node.attrs.get("transB", 0)
+    learnt = {"B": dy.T.dot(x) if turned else x.T.dot(dy)}
+    if "C" in weights:
+        learnt["C"] = dy.sum(axis=0)
+    return [dy.dot(b if turned else b.T)], learnt
+
+
+def lrn(node, weights, inputs, output, dy):
+    """y = x s**-beta with s = bias + alpha / size * (the squares of the window of channels)."""
+    (x,), size = inputs, node.attrs["size"]
+    alpha, beta = node.attrs.get("alpha", 1e-4), node.attrs.get("beta", 0.75)
+    before, channels = (size - 1) // 2, x.shape[1]
+    after = size - 1 - before
+
+    def summed(a, before, after):
+        wide = np.pad(a, ((0, 0), (before, after), (0, 0), (0, 0)), mode="constant")
+        return sum(wide[:, k : k + channels] for k in range(size))
+
+    s = node.attrs.get("bias", 1.0) + alpha / size * summed(x * x, before, after)
+    return [dy * s**-beta - 2 * alpha * beta / size * x * summed(dy * output / s, after, before)], {}
+
+
+def add(node, weights, inputs, output, dy):
+    return [reduced(dy, x.shape) for x in inputs], {}
+
+
+def mul(node, weights, inputs, output, dy):
+    a, b = inputs
+    return [reduced(dy * b, a.shape), reduced(dy * a, b.shape)], {}
+
+
+def reduced(gradient, shape):
+    """The sum over what was broadcast."""
+    gradient = gradient.sum(axis=tuple(range(gradient.ndim - len(shape)))) if gradient.ndim > len(shape) else gradient
+    stretched = tuple(axis for axis, size in enumerate(shape) if size == 1 and gradient.shape[axis] != 1)
+    return gradient.sum(axis=stretched, keepdims=True) if stretched else gradient
+
+
+def concat(node, weights, inputs, output, dy):
+    axis = node.attrs["axis"]
+    return np.split(dy, np.cumsum([x.shape[axis] for x in inputs])[:-1], axis=axis), {}
+
+
+def clip(node, weights, inputs, output, dy):
+    (x,) = inputs
+    return [dy * ((x > node.attrs["min"]) & (x < node.attrs["max"]))], {}
+
+
+RULES = {
+    "Add": add,
+    "AveragePool": average_pool,
+    "Clip": clip,
+    "Concat": concat,
+    "Conv": conv,
+    "Flatten": lambda node, weights, inputs, output, dy: ([dy.reshape(inputs[0].shape)], {}),
+    "Gemm": gemm,
+    "GlobalAveragePool": global_average_pool,
+    "LRN": lrn,
+    "MaxPool": max_pool,
+    "Mul": mul,
+    "Relu": lambda node, weights, inputs, output, dy: ([dy * (inputs[0] > 0)], {}),
+    "Sigmoid": lambda node, weights, inputs, output, dy: ([dy * output * (1 - output)], {}),
+}
+"""BatchNormalization has none: in training it takes the statistics of its batch, which the inference form here does not
+know, and the gradient of the inference form is nobody's workload."""
