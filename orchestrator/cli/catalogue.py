@@ -72,12 +72,38 @@ def variants(
     show_answer(answer, output)
 
 
-def workloads(*, as_json: JsonOption = False) -> None:
-    """The networks, and the suites that choose among them."""
-    from orchestrator.catalog.work import read_networks, read_suites
-    from orchestrator.screen import catalogue as screen
+def workloads(
+    *,
+    store: Annotated[
+        Path | None,
+        typer.Option("--store", help="Show what the records of this folder say of each workload.", show_default=False),
+    ] = None,
+    form: SheetFormatOption = SheetFormat.TABLE,
+    output: OutputOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The networks, and the suites that choose among them.
 
-    screen.show_workloads(read_networks(), read_suites(), as_json=as_json)
+    With a store: which framework computes which of them, in which mode, and how exactly.
+    """
+    if store is None and form is SheetFormat.TABLE:
+        from orchestrator.catalog.work import read_networks, read_suites
+        from orchestrator.screen import catalogue as screen
+
+        screen.show_workloads(read_networks(), read_suites(), as_json=as_json)
+        return
+    from orchestrator.analysis.coverage import find_coverage
+    from orchestrator.host.site import read_config
+    from orchestrator.report.coverage import coverage_table
+    from orchestrator.runner.folders import find_store
+    from orchestrator.screen.answers import show_answer, show_problems
+    from orchestrator.store.opening import open_store
+    from orchestrator.store.reading import read_records
+
+    records, problems = read_records(open_store(find_store(store)))
+    show_problems(problems)
+    coverage = find_coverage(records, read_config(pip={}).limits)
+    show_answer(coverage_table(coverage, "json" if as_json else form.value), output)
 
 
 def render(variant: Annotated[str, typer.Argument(help="Identifier of a variant.")]) -> None:
