@@ -4,7 +4,7 @@ VENV   ?= .venv
 BENCH  := $(VENV)/bin/bench
 READY  := $(VENV)/.ready
 
-.PHONY: help setup build-images demo test lint format perf clean
+.PHONY: help setup build-images demo test lint format perf perf-backends clean
 
 help:            ## what can be typed here
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 16
@@ -41,6 +41,9 @@ format: $(READY) ## ruff's formatter
 
 perf: $(READY)   ## the tool's own speed, printed; nothing here is a test
 	$(VENV)/bin/python -m benchmarks
+
+perf-backends: $(READY)  ## every backend beside a script written by hand, in the same image, in turn
+	$(VENV)/bin/python -m benchmarks.backends
 
 clean:           ## the virtual environment and what tools left behind; never a store
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
