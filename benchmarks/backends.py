@@ -38,7 +38,7 @@ HANDWRITTEN = Path(__file__).parent / "handwritten"
 ROWS = (
     "chainer-7.8.1-pip-openblas-cpu",
     "jax-0.10.2-pip-xla-cpu",
-    "keras-3.15.1-pip-eigen-cpu",
+    "keras-3.15.1-pip-eigen-tensorflow-cpu",
     "mxnet-1.9.1-pip-openblas-cpu",
     "nnabla-1.39.0-pip-eigen-cpu",
     "pytorch-2.13.0-pip-mkl-cpu",

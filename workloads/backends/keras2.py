@@ -29,6 +29,7 @@ class Backend(base.Backend):
             raise Unsupported("{0} takes inputs of one length: {1}".format(self.execution, inputs))
         made = [layers.Input(batch_shape=tuple(self.layout(shape)), name=name) for name, shape in inputs.items()]
         self.axis, self.values = 3 if self.below.channels_last else 1, []
+        self.rectified = {node.name for node in nodes if node.op == "Relu"}
         operators = self.operators(nodes, weights)
         tensors = self.walk(operators, dict(zip(inputs, made)), outputs)  # noqa: B905  (3.10 has it)
         self.model = keras.models.Model(made, [tensors[name] for name in outputs])
@@ -136,9 +137,12 @@ class Backend(base.Backend):
         return layers.Activation("relu")
 
     def MaxPool(self, node, weights):
-        if any(node.attrs.get("pads", [])) and not is_same(node):
+        if not any(node.attrs.get("pads", [])) or is_same(node):
+            return layers.MaxPooling2D(**pool_geometry(node))
+        if node.inputs[0] not in self.rectified:
             raise Unsupported("{0}: MaxPooling2D has no pads of its own".format(node.name))
-        return layers.MaxPooling2D(**pool_geometry(node))
+        # As Keras's ResNet-50 has it: nothing behind a ReLU is below the zeros of the border.
+        return padded(node, layers.MaxPooling2D(**pool_geometry(node)))
 
     def AveragePool(self, node, weights):
         if any(node.attrs.get("pads", [])) and not node.attrs.get("count_include_pad", 0):
