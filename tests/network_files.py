@@ -119,19 +119,30 @@ class Writer:
         return {"title": title, "source": source, **ends, "parameters": parameters, "nodes": self.nodes}
 
 
-def alexnet() -> Dict:
+def alexnet(*, lrn: bool) -> Dict:
+    """`lrn`: as published, with local response normalisation and two groups."""
     net = Writer(3)
-    x = net.relu("relu1", net.conv("conv1", "image", 96, 11, stride=4, bias=True))
-    x = net.pool("pool1", x, 3, 2)
-    x = net.relu("relu2", net.conv("conv2", x, 256, 5, pad=2, bias=True))
-    x = net.pool("pool2", x, 3, 2)
-    x = net.relu("relu3", net.conv("conv3", x, 384, 3, pad=1, bias=True))
-    x = net.relu("relu4", net.conv("conv4", x, 384, 3, pad=1, bias=True))
-    x = net.relu("relu5", net.conv("conv5", x, 256, 3, pad=1, bias=True))
+    group = 2 if lrn else 1
+    x = net.relu("relu1", net.conv("conv1", "image", 96, 11, stride=4, bias=True, gain=LOUD if lrn else 1.0))
+    x = net.pool("pool1", net.lrn("norm1", x) if lrn else x, 3, 2)
+    x = net.relu("relu2", net.conv("conv2", x, 256, 5, pad=2, group=group, bias=True))
+    x = net.pool("pool2", net.lrn("norm2", x) if lrn else x, 3, 2)
+    x = net.relu("relu3", net.conv("conv3", x, 384, 3, pad=1, bias=True, gain=1 / LOUD if lrn else 1.0))
+    x = net.relu("relu4", net.conv("conv4", x, 384, 3, pad=1, group=group, bias=True))
+    x = net.relu("relu5", net.conv("conv5", x, 256, 3, pad=1, group=group, bias=True))
     x = net.flatten(net.pool("pool5", x, 3, 2), 256 * 6 * 6)
     for number in (6, 7):
         x = net.relu(f"relu{number}", net.gemm(f"fc{number}", x, 4096))
     net.prob(net.gemm("logits", x, 1000))
+    if lrn:
+        source = (
+            "Krizhevsky, Sutskever and Hinton, ImageNet Classification with Deep Convolutional Neural Networks, NIPS "
+            "2012: two groups in conv2, conv4 and conv5, and local response normalisation (5 channels, alpha 1e-4, "
+            "beta 0.75) before the pools. alpha is divided by the size and the bias is 1, as in Caffe and ONNX; the "
+            "paper's, 2, does not. Images of 227, as in Caffe's bvlc_reference and bvlc_alexnet. Dropout is the "
+            "identity at inference."
+        )
+        return net.network("AlexNet, two groups and LRN, 1000 classes", source, (3, 227, 227), 60_965_224)
     source = (
         "Krizhevsky, Sutskever and Hinton, ImageNet Classification with Deep Convolutional Neural Networks, NIPS 2012, "
         "with the two towers joined (no groups) and without local response normalisation, as most later scripts have "
@@ -248,28 +259,6 @@ def resnet(blocks: Sequence[int], *, bottleneck: bool, title: str, parameters: i
     return net.network(title, source, (3, 224, 224), parameters)
 
 
-def alexnet_lrn() -> Dict:
-    net = Writer(3)
-    x = net.relu("relu1", net.conv("conv1", "image", 96, 11, stride=4, bias=True, gain=LOUD))
-    x = net.pool("pool1", net.lrn("norm1", x), 3, 2)
-    x = net.relu("relu2", net.conv("conv2", x, 256, 5, pad=2, group=2, bias=True))
-    x = net.pool("pool2", net.lrn("norm2", x), 3, 2)
-    x = net.relu("relu3", net.conv("conv3", x, 384, 3, pad=1, bias=True, gain=1 / LOUD))
-    x = net.relu("relu4", net.conv("conv4", x, 384, 3, pad=1, group=2, bias=True))
-    x = net.relu("relu5", net.conv("conv5", x, 256, 3, pad=1, group=2, bias=True))
-    x = net.flatten(net.pool("pool5", x, 3, 2), 256 * 6 * 6)
-    for number in (6, 7):
-        x = net.relu(f"relu{number}", net.gemm(f"fc{number}", x, 4096))
-    net.prob(net.gemm("logits", x, 1000))
-    source = (
-        "Krizhevsky, Sutskever and Hinton, ImageNet Classification with Deep Convolutional Neural Networks, NIPS 2012: "
-        "two groups in conv2, conv4 and conv5, and local response normalisation (5 channels, alpha 1e-4, beta 0.75) "
-        "before the pools. alpha is divided by the size and the bias is 1, as in Caffe and ONNX; the paper's, 2, does "
-        "not. Images of 227, as in Caffe's bvlc_reference and bvlc_alexnet. Dropout is the identity at inference."
-    )
-    return net.network("AlexNet, two groups and LRN, 1000 classes", source, (3, 227, 227), 60_965_224)
-
-
 def mobilenet_v2() -> Dict:
     net = Writer(3)
     x = net.clip("stem_relu", net.conv_norm("stem", "image", 32, 3, stride=2, pad=1, gain=BOUNDED[0]))
@@ -364,8 +353,8 @@ def densenet121() -> Dict:
 
 
 NETWORKS: dict[str, Callable[[], Dict]] = {
-    "alexnet": alexnet,
-    "alexnet_lrn": alexnet_lrn,
+    "alexnet": lambda: alexnet(lrn=False),
+    "alexnet_lrn": lambda: alexnet(lrn=True),
     "cifar_cnn": lambda: cifar_cnn(pool_first=True),
     "cifar_cnn_relu_first": lambda: cifar_cnn(pool_first=False),
     "densenet121": densenet121,

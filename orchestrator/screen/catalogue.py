@@ -107,7 +107,7 @@ def show_workloads(networks: Mapping[str, Network], suites: Mapping[str, Suite],
     for network in networks.values():
         shapes = ", ".join("x".join(map(str, shape)) for shape in network.inputs.values())
         count = _count(network)
-        macs = "-" if count is None else f"{count / 1e9:.2f}"
+        macs = "-" if count is None else f"{count / 1e9:.4g}"  # from a softmax of 8 thousand to VGG-16
         table.add_row(network.name, shapes, str(len(network.nodes)), f"{network.parameters:,}", macs, network.source)
     chosen = Table(title="Suites", title_justify="left")
     for column in ("suite", "workloads", "blocks", "warm-up", "at least"):
