@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,18 @@ where images of 0 to 255 come in, and not where they are standardised."""
 
 SQUEEZE = 4.0
 """Gain of the two products of squeeze-and-excitation, so that its factors differ from one half."""
+
+
+SLOW: Dict = {"optimizer": "sgd", "learning_rate": 0.001, "momentum": 0.9}
+"""For seeded weights whose first losses jump at 0.01. A step takes as long at any rate."""
+
+FAST: Dict = {**SLOW, "learning_rate": 0.1}
+"""For sigmoids, which pass little back."""
+
+
+def learns(learning_rate: float) -> Dict:
+    """SGD with momentum that learns 20 batches of 64."""
+    return {**SLOW, "learning_rate": learning_rate, "learns": {"examples": 1280, "accuracy": 0.9}}
 
 
 class Writer:
@@ -114,9 +127,22 @@ class Writer:
     def prob(self, x: str) -> str:
         return self.add("prob", "Softmax", [x], attrs={"axis": 1})
 
-    def network(self, title: str, source: str, shape: Sequence[int], parameters: int) -> Dict:
-        ends = {"inputs": {"image": [1, *shape]}, "outputs": ["logits", "prob"], "compared": "logits", "batched": True}
-        return {"title": title, "source": source, **ends, "parameters": parameters, "nodes": self.nodes}
+    def network(
+        self,
+        title: str,
+        source: str,
+        shape: Sequence[int],
+        parameters: int,
+        *,
+        training: Dict | None = None,
+        outputs: Sequence[str] = ("logits", "prob"),
+        loss: str | None = None,
+    ) -> Dict:
+        """The first of `outputs` is the one that is compared."""
+        inputs = {"image": [1, *shape]}
+        ends = {"inputs": inputs, "outputs": list(outputs), "compared": outputs[0], "batched": True}
+        rest = {key: value for key, value in (("loss", loss), ("training", training)) if value}
+        return {"title": title, "source": source, **ends, "parameters": parameters, **rest, "nodes": self.nodes}
 
 
 def alexnet(*, lrn: bool) -> Dict:
@@ -148,7 +174,9 @@ def alexnet(*, lrn: bool) -> Dict:
         "with the two towers joined (no groups) and without local response normalisation, as most later scripts have "
         "it. Images of 227: the paper's 224 does not fit its own sizes. Dropout is the identity at inference."
     )
-    return net.network("AlexNet, one tower, without LRN, 1000 classes", source, (3, 227, 227), 62_378_344)
+    return net.network(
+        "AlexNet, one tower, without LRN, 1000 classes", source, (3, 227, 227), 62_378_344, training=SLOW
+    )
 
 
 def lenet() -> Dict:
@@ -164,7 +192,9 @@ def lenet() -> Dict:
         "Bahrampour et al., arXiv 1511.06435, compare it, with ReLU after both convolutions and the dense layer; "
         "nothing after the logits but one softmax. LeCun et al. 1998 have other sizes."
     )
-    return net.network("LeNet, 20 and 50 filters, ReLU, 10 classes", source, (1, 28, 28), 431_080)
+    return net.network(
+        "LeNet, 20 and 50 filters, ReLU, 10 classes", source, (1, 28, 28), 431_080, training=learns(0.002)
+    )
 
 
 def mnist_softmax() -> Dict:
@@ -172,7 +202,7 @@ def mnist_softmax() -> Dict:
     x = net.flatten("image", 784)
     net.prob(net.gemm("logits", x, 10))
     source = "TensorFlow 1.0's tutorial `MNIST for ML beginners`: one dense layer, 784 to 10, and a softmax."
-    return net.network("MNIST, softmax regression", source, (1, 28, 28), 7_850)
+    return net.network("MNIST, softmax regression", source, (1, 28, 28), 7_850, training=learns(0.005))
 
 
 def mnist_mlp() -> Dict:
@@ -185,7 +215,7 @@ def mnist_mlp() -> Dict:
         "Chainer's MNIST example, 784-1000-1000-10 with ReLU after both hidden layers, as peisuke/"
         "DeepLearningSpeedComparison, 2018, compares it; its TensorFlow script has no ReLU."
     )
-    return net.network("MNIST, two hidden layers of 1000", source, (1, 28, 28), 1_796_010)
+    return net.network("MNIST, two hidden layers of 1000", source, (1, 28, 28), 1_796_010, training=learns(0.005))
 
 
 def mnist_cnn() -> Dict:
@@ -201,7 +231,7 @@ def mnist_cnn() -> Dict:
         "pool of 2, 1024 units with ReLU. Its dense layer sees channels last; the weights are seeded, so the order "
         "of the flattened image is no part of the network. Dropout is the identity at inference."
     )
-    return net.network("MNIST, two convolutions and 1024 units", source, (1, 28, 28), 3_274_634)
+    return net.network("MNIST, two convolutions and 1024 units", source, (1, 28, 28), 3_274_634, training=learns(0.001))
 
 
 def cifar_cnn(*, pool_first: bool) -> Dict:
@@ -224,10 +254,10 @@ def cifar_cnn(*, pool_first: bool) -> Dict:
         "work is not. Dropout (0.25, 0.25, 0.5) is the identity at inference."
     )
     title = f"CIFAR-10, VGG-style, ReLU {'after' if pool_first else 'before'} the pool"
-    return net.network(title, source, (3, 32, 32), 3_441_592)
+    return net.network(title, source, (3, 32, 32), 3_441_592, training=learns(0.001))
 
 
-def resnet(blocks: Sequence[int], *, bottleneck: bool, title: str, parameters: int) -> Dict:
+def resnet(blocks: Sequence[int], *, bottleneck: bool, title: str, parameters: int, classifier: bool = True) -> Dict:
     net = Writer(3)
     x = net.relu("relu1", net.conv_norm("conv1", "image", 64, 7, stride=2, pad=3))
     x = net.pool("pool1", x, 3, 2, 1)
@@ -246,7 +276,8 @@ def resnet(blocks: Sequence[int], *, bottleneck: bool, title: str, parameters: i
                 x = net.conv_norm(f"{name}_skip", x, net.channels[y], 1, stride=stride)
             x = net.relu(f"{name}_relu", net.add(f"{name}_add", "Add", [y, x]))
     x = net.flatten(net.add("pool5", "GlobalAveragePool", [x]), net.channels[x])
-    net.prob(net.gemm("logits", x, 1000))
+    if classifier:
+        net.prob(net.gemm("logits", x, 1000))
     source = (
         "He et al., Deep Residual Learning for Image Recognition, CVPR 2016 (arXiv 1512.03385), table 1, with "
         "projections where sizes change (option B). `parameters` are torchvision's."
@@ -256,7 +287,10 @@ def resnet(blocks: Sequence[int], *, bottleneck: bool, title: str, parameters: i
             " The stride of a bottleneck stands in its 3 x 3 convolution, as in torchvision and NVIDIA's `v1.5`; the "
             "paper's, in the first 1 x 1, takes 3.8 in place of 4.1 thousand million products."
         )
-    return net.network(title, source, (3, 224, 224), parameters)
+    if not classifier:
+        source += " Without its classifier: what transfer learning takes from it."
+        return net.network(title, source, (3, 224, 224), parameters, outputs=["flatten"])
+    return net.network(title, source, (3, 224, 224), parameters, training=SLOW)
 
 
 def mobilenet_v2() -> Dict:
@@ -285,7 +319,7 @@ def mobilenet_v2() -> Dict:
         "2, with ReLU6. Pads are even, as in torchvision, whose number `parameters` is; TensorFlow's SAME is not, at "
         "stride 2. Dropout is the identity at inference."
     )
-    return net.network("MobileNet v2, 1.0-224, 1000 classes", source, (3, 224, 224), 3_504_872)
+    return net.network("MobileNet v2, 1.0-224, 1000 classes", source, (3, 224, 224), 3_504_872, training=SLOW)
 
 
 def efficientnet_b0() -> Dict:
@@ -319,7 +353,7 @@ def efficientnet_b0() -> Dict:
         "are even, as in torchvision, whose number `parameters` is. Dropout and stochastic depth are the identity at "
         "inference."
     )
-    return net.network("EfficientNet-B0, 1000 classes", source, (3, 224, 224), 5_288_548)
+    return net.network("EfficientNet-B0, 1000 classes", source, (3, 224, 224), 5_288_548, training=SLOW)
 
 
 def densenet121() -> Dict:
@@ -349,7 +383,83 @@ def densenet121() -> Dict:
         "(k = 32), of 224 x 224. A layer's output is joined to what was there before, pair by pair, as in Keras's "
         "version. `parameters` are torchvision's."
     )
-    return net.network("DenseNet-121, 1000 classes", source, (3, 224, 224), 7_978_856)
+    return net.network("DenseNet-121, 1000 classes", source, (3, 224, 224), 7_978_856, training=SLOW)
+
+
+AUTOENCODERS: dict[str, tuple[int, ...]] = {"400_200_100": (400, 200, 100), "800_1000_2000": (800, 1000, 2000)}
+AUTOENCODER = (
+    "Bahrampour et al., Comparative Study of Deep Learning Software Frameworks, arXiv 1511.06435, section 3: a stacked "
+    "autoencoder on MNIST, pretrained layer by layer and then fine-tuned as a classifier. Sigmoid everywhere, encoder "
+    "and decoder with weights of their own, and the mean squared error are this file's reading of it."
+)
+
+
+def autoencoder_layer(widths: Sequence[int], layer: int) -> Dict:
+    """The pretraining of one layer: what the layers below give, encoded and decoded."""
+    net = Writer(1)
+    seen = (784, *widths)[layer - 1]
+    x = net.flatten("image", seen)
+    x = net.add("code", "Sigmoid", [net.gemm("encoder", x, widths[layer - 1])])
+    net.gemm("decoder", x, seen)
+    title = f"Autoencoder {'-'.join(map(str, (784, *widths)))}, pretraining of layer {layer}"
+    source = f"{AUTOENCODER} Its input stands for what the layers below it give."
+    count = 2 * seen * widths[layer - 1] + seen + widths[layer - 1]
+    shape = (1, 28, 28) if layer == 1 else (seen, 1, 1)
+    return net.network(title, source, shape, count, outputs=["decoder"], loss="mean_squared_error", training=FAST)
+
+
+def autoencoder(widths: Sequence[int]) -> Dict:
+    """The stacked encoder with its classifier."""
+    net = Writer(1)
+    x, count, before = net.flatten("image", 784), 0, 784
+    for number, width in enumerate(widths, 1):
+        x = net.add(f"code{number}", "Sigmoid", [net.gemm(f"encoder{number}", x, width)])
+        count, before = count + width * (before + 1), width
+    net.prob(net.gemm("logits", x, 10))
+    title = f"Autoencoder {'-'.join(map(str, (784, *widths)))}, stacked, 10 classes"
+    return net.network(title, AUTOENCODER, (1, 28, 28), count + 10 * (before + 1), training=FAST)
+
+
+CONVOLUTIONS = {
+    # name: (channels, size, filters, kernel, stride, group)
+    "conv2d_7x7_3_224": (3, 224, 64, 7, 2, 1),
+    "conv2d_1x1_256_56": (256, 56, 64, 1, 1, 1),
+    "conv2d_3x3_64_56": (64, 56, 64, 3, 1, 1),
+    "conv2d_3x3_256_14": (256, 14, 256, 3, 1, 1),
+    "conv2d_3x3_512_7": (512, 7, 512, 3, 1, 1),
+    "conv2d_1x1_512_7": (512, 7, 2048, 1, 1, 1),
+    "conv2d_3x3_256_28_depthwise": (256, 28, 256, 3, 1, 256),
+}
+"""The shapes of ResNet-50's stages, as DeepBench has them, and MobileNet's depthwise one."""
+
+
+def conv2d(shape: Sequence[int]) -> Dict:
+    channels, size, filters, kernel, stride, group = shape
+    net = Writer(channels)
+    net.conv("conv", "image", filters, kernel, stride=stride, pad=kernel // 2, group=group, bias=False)
+    title = f"Convolution {kernel} x {kernel}, {channels} to {filters} channels, {size} x {size}"
+    title += f", stride {stride}" if stride > 1 else ", depthwise" if group > 1 else ""
+    count = filters * channels // group * kernel**2
+    source = "One operator; the shapes are those of a layer of ResNet-50 v1.5 or MobileNet v1."
+    return net.network(title, source, (channels, size, size), count, outputs=["conv"])
+
+
+PRODUCTS = ((512, 512, 512), (1760, 128, 1760), (5124, 700, 2048), (35, 700, 2048), (4096, 1, 4096))
+"""m, n, k: a cube, shapes of DeepBench's list for training and inference, and a matrix by a vector."""
+
+
+def product(m: int, n: int, k: int) -> Dict:
+    """[m, k] by [k, n]."""
+    return {
+        "title": f"Matrix product, {m} x {k} by {k} x {n}",
+        "source": "BLAS level 3, SGEMM; shapes as in Baidu's DeepBench, 2016, where it has them.",
+        "inputs": {"a": [m, k], "b": [k, n]},
+        "outputs": ["product"],
+        "compared": "product",
+        "batched": False,
+        "parameters": 0,
+        "nodes": [{"name": "product", "op": "MatMul", "inputs": ["a", "b"]}],
+    }
 
 
 NETWORKS: dict[str, Callable[[], Dict]] = {
@@ -368,6 +478,21 @@ NETWORKS: dict[str, Callable[[], Dict]] = {
     "resnet50": lambda: resnet(
         (3, 4, 6, 3), bottleneck=True, title="ResNet-50 v1.5, 1000 classes", parameters=25_557_032
     ),
+    "resnet50_features": lambda: resnet(
+        (3, 4, 6, 3),
+        bottleneck=True,
+        title="ResNet-50 v1.5 to its 2048 features",
+        parameters=25_557_032 - 2_049_000,
+        classifier=False,
+    ),
+    **{f"autoencoder_{name}": partial(autoencoder, widths) for name, widths in AUTOENCODERS.items()},
+    **{
+        f"autoencoder_{name}_layer{layer}": partial(autoencoder_layer, widths, layer)
+        for name, widths in AUTOENCODERS.items()
+        for layer in (1, 2, 3)
+    },
+    **{name: partial(conv2d, shape) for name, shape in CONVOLUTIONS.items()},
+    **{"gemm_{}x{}x{}".format(*shape): partial(product, *shape) for shape in PRODUCTS},
 }
 
 

@@ -1,30 +1,54 @@
 """What is the gradient of the loss with respect to every weight? Plain numpy, written to be read: the oracle.
 
-The loss is the mean cross-entropy of softmax(logits) with seeded labels. A rule takes a Node, its weights, its inputs,
-its output and the gradient with respect to that, and gives the gradients with respect to each input and each weight.
+A rule takes a Node, its weights, its inputs, its output and the gradient with respect to that, and gives the gradients
+with respect to each input and each weight. BatchNormalization takes the statistics of its batch, as training has it.
 """
 # ruff: noqa: ARG001, ARG005  (all rules take the same)
 
 import numpy as np
 
 from workloads import weights as seeded
-from workloads.backends.base import Node, Unsupported
+from workloads.backends.base import Loss, Node, Unsupported
 from workloads.backends.reference import Oracle, windows
 
 
 def differentiate(network, batch, seed, definition=Oracle):
     """(loss, {"conv1.W": gradient}) of the network, a dict as in networks/*.json, in `definition`'s precision."""
-    nodes = needed([Node(data) for data in network["nodes"]], network["compared"])
-    weights = seeded.make_weights(network, seed)
-    backend = definition(1, "default", "absent")
+    nodes = training_nodes(network)
     inputs = seeded.make_inputs(network, batch, seed)
+    targets = seeded.make_targets(network, inputs, batch, seed)
+    weights = seeded.make_weights(network, seed)
+    value, found, _ = sweep(nodes, weights, inputs, targets, make_loss(network), definition=definition)
+    return value, found
+
+
+def training_nodes(network):
+    """The nodes that the loss depends on, in their order, with BatchNormalization in its training form."""
+    nodes = needed([Node(data) for data in network["nodes"]], network["compared"])
+    for node in nodes:
+        if node.op == "BatchNormalization":
+            node.attrs["training_mode"] = 1
+    return nodes
+
+
+def make_loss(network):
+    """The Loss that the network declares, of the output that is compared."""
+    return Loss(network.get("loss", "cross_entropy"), network["compared"])
+
+
+def sweep(nodes, weights, inputs, targets, loss, *, definition=Oracle):
+    """Forward and back: (loss, {"conv1.W": gradient}, {"norm1.mean": of this batch, "norm1.var": ...})."""
+    backend = definition(1, "default", "absent")
     tensors = {name: array.astype(definition.dtype) for name, array in inputs.items()}
+    statistics = {}
     for node in nodes:
         function = backend.operators([node], {node.name: weights.get(node.name, {})})[0][1]
         tensors[node.name] = function(*[tensors[name] for name in node.inputs])
-    logits = tensors[network["compared"]]
-    loss, gradient = cross_entropy(logits, seeded.make_labels(logits.shape[1], batch, seed))
-    return loss, _backward(nodes, weights, tensors, {network["compared"]: gradient})
+        if node.op == "BatchNormalization":
+            x = tensors[node.inputs[0]]
+            statistics[node.name + ".mean"], statistics[node.name + ".var"] = x.mean((0, 2, 3)), x.var((0, 2, 3))
+    value, gradient = LOSSES[loss.name](tensors[loss.output], targets)
+    return value, _backward(nodes, weights, tensors, {loss.output: gradient}), statistics
 
 
 def needed(nodes, output):
@@ -45,6 +69,15 @@ def cross_entropy(logits, labels):
     gradient = np.exp(logs)
     gradient[rows, labels] -= 1
     return -logs[rows, labels].mean(), gradient / len(labels)
+
+
+def mean_squared_error(output, targets):
+    """(mean of (output - targets)**2, its gradient with respect to the output)."""
+    difference = output - targets
+    return (difference * difference).mean(), 2 * difference / difference.size
+
+
+LOSSES = {"cross_entropy": cross_entropy, "mean_squared_error": mean_squared_error}
 
 
 def _backward(nodes, weights, tensors, gradients):
@@ -69,17 +102,31 @@ def conv(node, weights, inputs, output, dy):
     (x,), w = inputs, weights["W"]
     group = node.attrs.get("group", 1)
     n, out, oh, ow = dy.shape
-    split = dy.reshape(n, group, out // group, oh * ow)
+    split = np.ascontiguousarray(dy).reshape(n, group, out // group, oh * ow)
+    taps = np.ascontiguousarray(w.transpose(2, 3, 0, 1))  # matmul leaves the BLAS where the inner stride is not 1
     dw, dx = np.zeros_like(w), Image(x, node)
     for i, j, seen in windows(x, node, 0):
-        columns = seen.reshape(n, group, -1, oh * ow)
+        columns = np.ascontiguousarray(seen).reshape(n, group, -1, oh * ow)
         dw[:, :, i, j] = np.matmul(split, columns.transpose(0, 1, 3, 2)).sum(axis=0).reshape(out, -1)
-        matrix = w[:, :, i, j].reshape(group, out // group, -1)
+        matrix = taps[i, j].reshape(group, out // group, -1)
         dx.add(i, j, np.matmul(matrix.transpose(0, 2, 1), split).reshape(seen.shape))
     learnt = {"W": dw}
     if "B" in weights:
         learnt["B"] = dy.sum(axis=(0, 2, 3))
     return [dx.inside()], learnt
+
+
+def batch_normalization(node, weights, inputs, output, dy):
+    """Of the training form: the statistics depend on every number of the channel."""
+    (x,) = inputs
+    mean, deviation = (
+        x.mean((0, 2, 3), keepdims=True),
+        np.sqrt(x.var((0, 2, 3), keepdims=True) + node.attrs.get("epsilon", 1e-5)),
+    )
+    standard = (x - mean) / deviation
+    learnt = {"scale": (dy * standard).sum((0, 2, 3)), "B": dy.sum((0, 2, 3))}
+    centred = dy - dy.mean((0, 2, 3), keepdims=True) - standard * (dy * standard).mean((0, 2, 3), keepdims=True)
+    return [weights["scale"][:, None, None] / deviation * centred], learnt
 
 
 class Image(object):
@@ -181,6 +228,7 @@ def clip(node, weights, inputs, output, dy):
 RULES = {
     "Add": add,
     "AveragePool": average_pool,
+    "BatchNormalization": batch_normalization,
     "Clip": clip,
     "Concat": concat,
     "Conv": conv,
@@ -193,5 +241,3 @@ RULES = {
     "Relu": lambda node, weights, inputs, output, dy: ([dy * (inputs[0] > 0)], {}),
     "Sigmoid": lambda node, weights, inputs, output, dy: ([dy * output * (1 - output)], {}),
 }
-"""BatchNormalization has none: in training it takes the statistics of its batch, which the inference form here does not
-know, and the gradient of the inference form is nobody's workload."""

@@ -6,7 +6,7 @@ import sys
 import time
 import traceback
 
-from workloads import gradient, handshake, reply, timing, verify, weights
+from workloads import handshake, modes, reply, timing, verify, weights
 from workloads.backends.base import Node, Unsupported
 
 
@@ -62,28 +62,30 @@ def execute(job, answer, phases):
     backend.configure()
     phases.mark("import")
 
+    mode = modes.make(job, backend)
     made = weights.make_weights(network, job["seed"])
-    inputs = weights.make_inputs(network, job["batch"], job["seed"])
     phases.mark("weights")
 
     answer["parameters"] = weights.parameters(made)
     verify.check_parameters(answer["parameters"], network)
-    nodes = [Node(data) for data in network["nodes"]]
-    build(job, backend, nodes, made)
+    mode.build([Node(data) for data in network["nodes"]], made)
     del made  # a framework that copied them does not need them twice in the memory limit
     phases.mark("build")
 
-    step = make_step(backend, inputs, job["region"])
-    backend.load(inputs)
+    mode.load()
     clock = time.perf_counter
     start = clock()
-    outputs = step()
+    outputs = mode.step()
     answer["first_s"] = clock() - start
     phases.mark("first")
 
-    check(complete(job, backend, outputs), job["expected"], answer)
+    late = [name for name in mode.late if name in job["expected"]]
+    check(mode.first(outputs), {name: job["expected"][name] for name in job["expected"] if name not in late}, answer)
     phases.mark("verify")
-    time_and_prove(job, backend, step, answer, phases)
+    if late:
+        check(mode.learn(), {name: job["expected"][name] for name in late}, answer)
+        phases.mark("learn")
+    time_and_prove(job, backend, mode, answer, phases)
     if job["mode"] == "peak" and job["device"] == "cpu":  # the memory copied is the host's
         from workloads import bandwidth  # noqa: PLC0415
 
@@ -93,55 +95,13 @@ def execute(job, answer, phases):
 
 def check_supported(job):
     """Raise Unsupported for what no backend of this harness can do."""
-    if job["mode"] not in ("infer", "peak", "gradient"):
-        raise Unsupported("mode {0!r}: this harness has infer, peak and gradient".format(job["mode"]))
-    others = sorted({node["op"] for node in job["network"]["nodes"]} - {"MatMul", "Gemm"})
-    if job["mode"] == "peak" and others:
-        raise Unsupported(
-            "mode 'peak' is for matrix products alone; {0} has {1} too".format(
-                job["network"]["name"], ", ".join(others)
-            )
-        )
+    if job["mode"] not in modes.MODES:
+        known = ", ".join(sorted(modes.MODES))
+        raise Unsupported("mode {0!r}: this harness has {1}".format(job["mode"], known))
     if job["dtype"] != "float32":
         raise Unsupported("dtype {0!r}: this harness has float32".format(job["dtype"]))
     if job["batch"] != 1 and not job["network"].get("batched", True):
         raise Unsupported("batch {0}: {1} has no batch dimension".format(job["batch"], job["network"]["name"]))
-
-
-def build(job, backend, nodes, made):
-    """Make the step ready that the job's mode asks for."""
-    network, shapes = job["network"], weights.input_shapes(job["network"], job["batch"])
-    if job["mode"] != "gradient":
-        backend.build(nodes, made, shapes, list(network["outputs"]))
-        return
-    if not backend.differentiates:
-        raise Unsupported("mode 'gradient': {0} computes no gradients here".format(backend.name))
-    nodes = gradient.needed(nodes, network["compared"])
-    missing = [node for node in nodes if node.op not in gradient.RULES]
-    if missing:
-        raise Unsupported("mode 'gradient': no rule for {0} ({1})".format(missing[0].op, missing[0].name))
-    labels = weights.make_labels(nodes[-1].shapes["B"][0], job["batch"], job["seed"])
-    backend.build_gradient(nodes, made, shapes, network["compared"], labels)
-
-
-def complete(job, backend, outputs):
-    """What the last step gave, and the gradients that it left in the framework."""
-    return dict(outputs, **backend.gradients()) if job["mode"] == "gradient" else outputs
-
-
-def make_step(backend, inputs, region):
-    """The function whose time is taken: `compute` computes and fetches, `end_to_end` loads the inputs too."""
-
-    def compute():
-        backend.step()
-        return backend.fetch()
-
-    def end_to_end():
-        backend.load(inputs)
-        backend.step()
-        return backend.fetch()
-
-    return {"compute": compute, "end_to_end": end_to_end}[region]
 
 
 def check(outputs, expected, answer):
@@ -149,20 +109,20 @@ def check(outputs, expected, answer):
     values = verify.sampled(outputs, expected)
     found = verify.errors(values, expected)
     if all(error < verify.INFINITE for error in found.values()):
-        answer["outputs"] = {name: values[name].tolist() for name in values}
-    earlier = answer.get("errors", {})
-    answer["errors"] = {name: max(error, earlier.get(name, 0.0)) for name, error in found.items()}
+        answer.setdefault("outputs", {}).update((name, values[name].tolist()) for name in values)
+    worst = answer.setdefault("errors", {})
+    worst.update((name, max(error, worst.get(name, 0.0))) for name, error in found.items())
     verify.check_errors(found, expected)
 
 
-def time_and_prove(job, backend, step, answer, phases):
-    """Samples, the check of the last step's output, and the evidence of what ran."""
+def time_and_prove(job, backend, mode, answer, phases):
+    """Samples, the evidence of what ran, and the check of a last step."""
     from workloads.evidence import arithmetic, collect, memory, threads  # noqa: PLC0415  (kept out of a start that may fail before)
 
     counter = threads.Counter()
     denormals = arithmetic.denormals()
     handshake.meet("ready")
-    measured = timing.measure(step, job, around=counter.mark)
+    measured = timing.measure(mode.step, job, around=counter.mark)
     handshake.meet("done")
     answer.update(
         warmup_s=measured.warmup_s,
@@ -174,10 +134,10 @@ def time_and_prove(job, backend, step, answer, phases):
     )
     phases.mark("time")
     answer["evidence"] = collect.collect(
-        job, backend, step, counter=counter, wall_s=measured.wall_s, denormals=denormals
+        job, backend, mode.step, counter=counter, wall_s=measured.wall_s, denormals=denormals
     )
     phases.mark("evidence")
-    check(
-        complete(job, backend, step()), job["expected"], answer
-    )  # a step that got fast by computing nothing any more is wrong, too
+    outputs = mode.again()
+    if outputs:
+        check(outputs, job["expected"], answer)
     phases.mark("verify_again")

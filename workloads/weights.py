@@ -88,6 +88,15 @@ def aligned(size):
     return whole[first : first + size]
 
 
+def as_aligned(array):
+    """A C-contiguous copy that begins at a cache line."""
+    made = np.empty(array.nbytes + ALIGNMENT, np.uint8)
+    first = -made.ctypes.data % ALIGNMENT
+    made = made[first : first + array.nbytes].view(array.dtype).reshape(array.shape)
+    made[...] = array
+    return made
+
+
 def make_node(node, seed):
     """ONNX input name -> float32 array for one Node, C-contiguous in ONNX's layout."""
     made = {}
@@ -129,6 +138,20 @@ def make_labels(classes, batch, seed):
     """int64 [batch], each one of `classes`."""
     drawn = fill(np.empty(batch, np.float32), seed, "labels")
     return np.minimum((drawn.astype(np.float64) + 1) / 2 * classes, classes - 1).astype(np.int64)
+
+
+def make_targets(network, inputs, batch, seed):
+    """What a network's loss compares its output with: seeded classes, int64 [batch], or its only input, flattened."""
+    if network.get("loss", "cross_entropy") == "mean_squared_error":
+        (array,) = inputs.values()
+        return array.reshape(batch, -1)
+    return make_labels(classes(network), batch, seed)
+
+
+def classes(network):
+    """How many: the length of what the loss sees of one sample."""
+    (last,) = [node for node in network["nodes"] if node["name"] == network["compared"]]
+    return last["weights"]["C"][0]
 
 
 def parameters(weights):

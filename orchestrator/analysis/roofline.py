@@ -137,7 +137,7 @@ def _place_summary(
     if counted not in {None, network.parameters}:
         return Place(reasons=(f"{network.name} had {counted} parameters then, and has {network.parameters} now",))
     try:
-        count = count_gradient if record.workload.mode is Mode.GRADIENT else count_network
+        count = count_gradient if record.workload.mode in {Mode.GRADIENT, Mode.TRAIN} else count_network
         cost = count(network, record.workload.batch)
     except SpecError as error:
         return Place(reasons=(str(error),))

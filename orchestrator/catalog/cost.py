@@ -76,7 +76,8 @@ def count_gradient(network: Network, batch: int = 1) -> Cost:
     """The cost of the loss and of its gradient with respect to every weight, at `batch`.
 
     A product is followed by two of its size, for its weight and for its input; the network's own inputs have none.
-    Weights are read twice and their gradients written once. Raises SpecError as `count_network` does.
+    Weights are read twice and their gradients written once. Of training this is the least: what its optimizer reads and
+    writes is not in it. Raises SpecError as `count_network` does.
     """
     forward = count_network(network, batch)
     shapes = infer_shapes(network, batch)

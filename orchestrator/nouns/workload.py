@@ -14,8 +14,12 @@ class Mode(StrEnum):
     """What one step of a workload does."""
 
     INFER = "infer"
+    SINGLE = "single"
+    """As many predictions as the batch says, one at a time, each from its array on the host to its result there."""
     GRADIENT = "gradient"
     """The loss and its gradient with respect to every weight, without an update."""
+    TRAIN = "train"
+    """The same and the update of every weight, batch norms with the statistics of their batch."""
     PEAK = "peak"
     """As `infer`, of matrix products alone; then the process copies memory: what this image can do at most."""
 
@@ -34,6 +38,29 @@ class Node(Noun):
     power of its input doubles it at every sum, and after sixteen of them no bias could be told from rounding."""
 
 
+class Learns(Noun):
+    """What training has to reach, on seeded examples whose class can be seen in them."""
+
+    examples: int = Field(ge=1)
+    """As many are shown, in batches of the workload's size."""
+    accuracy: float = Field(gt=0, le=1)
+    """What the reference reaches at least, of 256 examples that it was not shown."""
+
+
+class Training(Noun):
+    """How the weights follow their gradients."""
+
+    optimizer: str = Field(pattern="^(sgd|adam)$")
+    learning_rate: float = Field(gt=0)
+    momentum: float = Field(default=0.0, ge=0, lt=1)
+    """Of `sgd`."""
+    beta1: float = Field(default=0.9, ge=0, lt=1)
+    beta2: float = Field(default=0.999, ge=0, lt=1)
+    epsilon: float = Field(default=1e-8, gt=0)
+    """Of `adam`, as the betas."""
+    learns: Learns | None = None
+
+
 class Network(Noun):
     """A short DAG of operators. Shapes are for one sample; where the first dimension is the batch, it is 1 here."""
 
@@ -49,6 +76,10 @@ class Network(Noun):
     batched: bool = True
     parameters: int
     """Published count; the harness recounts it."""
+    loss: str = Field(default="cross_entropy", pattern="^(cross_entropy|mean_squared_error)$")
+    """Of `compared`: with seeded classes, or with the network's only input, flattened."""
+    training: Training | None = None
+    """For the mode `train`; None: nobody has published how it is trained here."""
     nodes: tuple[Node, ...]
 
 

@@ -17,6 +17,27 @@ class Node(object):
         self.shapes = {key: tuple(shape) for key, shape in (data.get("weights") or {}).items()}
 
 
+class Loss(object):
+    """What is made small. `cross_entropy`: the mean over the batch of -log softmax(`output`)[target], with classes as
+    targets. `mean_squared_error`: the mean over all numbers of (`output` - target)**2."""
+
+    def __init__(self, name, output):
+        self.name = name
+        self.output = output
+
+
+class Optimizer(object):
+    """How a weight w follows its gradient g. `sgd`: v = momentum * v + g, w -= learning_rate * v. `adam`:
+    arXiv 1412.6980, algorithm 1; where `epsilon` stands (algorithm or the text below it) is the framework's choice."""
+
+    def __init__(self, data):
+        self.name = data["optimizer"]
+        self.learning_rate = data["learning_rate"]
+        self.momentum = data.get("momentum", 0.0)
+        self.beta1, self.beta2 = data.get("beta1", 0.9), data.get("beta2", 0.999)
+        self.epsilon = data.get("epsilon", 1e-8)
+
+
 def owners(weights):
     """id of a weight's array -> "conv1.W": who asks for a weight inside an operator does not say for which."""
     return {id(array): "{0}.{1}".format(name, key) for name in weights for key, array in weights[name].items()}
@@ -44,7 +65,10 @@ class Backend(object):
     """Whether it has BatchNormalization with `training_mode`: no network here wants it, published scripts ran it."""
 
     differentiates = False
-    """Whether it has `build_gradient` and `gradients`."""
+    """Whether it has `build_gradient`, `load_targets` and `gradients`."""
+
+    trains = False
+    """Whether it has `build_training`, `load_targets` and `trained`."""
 
     listens_at_start = False
     """Whether MKL or oneDNN inside it hides its switch, so that only a new process can make it print its calls."""
@@ -83,14 +107,30 @@ class Backend(object):
         """Wait for the step; name -> float32 numpy array on the host, in ONNX's layout."""
         raise NotImplementedError
 
-    def build_gradient(self, nodes, weights, inputs, logits, labels):
-        """In place of `build`, where a step is the mean cross-entropy of softmax(`logits`) with `labels` (int64 [N])
-        and its gradient with respect to every learnt weight, as training has it before an update. `fetch` then waits
-        for all of it and gives {"loss": [1]}; the gradients stay where the framework has them."""
+    def build_gradient(self, nodes, weights, inputs, loss):
+        """In place of `build`, where a step is the Loss and its gradient with respect to every learnt weight, as
+        training has it before an update: BatchNormalization takes the statistics of its batch. `fetch` then waits for
+        all of it and gives {"loss": [1]}; the gradients stay where the framework has them."""
+        raise NotImplementedError
+
+    def build_training(self, nodes, weights, inputs, loss, optimizer):
+        """In place of `build`, where a step is what `build_gradient` has and the Optimizer's update of every learnt
+        weight, by the framework's own optimizer where it has one. BatchNormalization also moves its running mean and
+        variance: ONNX's `momentum` m (0.9) keeps m of the old. `fetch` waits for the update and gives {"loss": [1]},
+        of before it."""
+        raise NotImplementedError
+
+    def load_targets(self, targets):
+        """Beside `load`: what the loss compares with, int64 [N] of classes or float32 [N, K] to be met."""
         raise NotImplementedError
 
     def gradients(self):
         """{"conv1.W": float32 array in ONNX's layout} of the last step; outside the timed region."""
+        raise NotImplementedError
+
+    def trained(self):
+        """{"conv1.W": float32 array in ONNX's layout} as they are after the last step, running statistics too; outside
+        the timed region."""
         raise NotImplementedError
 
     def adopt(self, network, weights):

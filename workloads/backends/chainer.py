@@ -47,20 +47,23 @@ class Backend(base.Backend):
         self.outputs = list(outputs)
         self.made = self.operators(nodes, weights)
 
-    def build_gradient(self, nodes, weights, inputs, logits, labels):
+    def build_gradient(self, nodes, weights, inputs, loss):
         self.learnt = {}
         self.owners = base.owners(weights)
         chainer.global_config.train = True
         chainer.global_config.enable_backprop = True
-        self.build(nodes, weights, inputs, [logits])
-        self.logits, self.labels = logits, labels.astype(np.int32)
+        self.build(nodes, weights, inputs, [loss.output])
+        self.measure = {"cross_entropy": F.softmax_cross_entropy, "mean_squared_error": F.mean_squared_error}[loss.name]
         self.step, self.fetch = self._differentiate, self._fetch_loss
+
+    def load_targets(self, targets):
+        self.targets = targets.astype(np.int32) if targets.dtype.kind == "i" else targets
 
     def _differentiate(self):
         for variable in self.learnt.values():
             variable.cleargrad()
-        logits = self.walk(self.made, self.tensors, self.outputs)[self.logits]
-        self.loss = F.softmax_cross_entropy(logits, self.labels)
+        found = self.walk(self.made, self.tensors, self.outputs)[self.outputs[0]]
+        self.loss = self.measure(found, self.targets)
         self.loss.backward()
         self.result = {"loss": self.loss}
 

@@ -41,22 +41,30 @@ class Backend(base.Backend):
         self.function = self.jax.jit(network)
         self.weights = self.jax.block_until_ready(self.jax.device_put(self.weights))
 
-    def build_gradient(self, nodes, weights, inputs, logits, labels):
+    def build_gradient(self, nodes, weights, inputs, loss):
         self.weights = {}
-        made = self.operators(nodes, weights)
-        lax_labels = self.jax.device_put(labels.astype("int32"))
+        made, measure = self.operators(nodes, weights), getattr(self, "_" + loss.name)
 
-        def loss(weights, tensors):
+        def differentiated(weights, tensors, targets):
             self.traced = weights
-            found = self.walk(made, tensors, [logits])[logits]
+            found = self.walk(made, tensors, [loss.output])[loss.output]
             self.traced = None
-            logs = self.jax.nn.log_softmax(found)
-            return -self.jax.numpy.take_along_axis(logs, lax_labels[:, None], 1).mean()
+            return measure(found, targets)
 
         self.hlo = None
-        self.function = self.jax.jit(self.jax.value_and_grad(loss))
+        self.function = self.jax.jit(self.jax.value_and_grad(differentiated))
         self.weights = self.jax.block_until_ready(self.jax.device_put(self.weights))
         self.fetch = self._fetch_loss
+
+    def _cross_entropy(self, logits, labels):
+        return -self.jax.numpy.take_along_axis(self.jax.nn.log_softmax(logits), labels[:, None], 1).mean()
+
+    def _mean_squared_error(self, output, targets):
+        return self.jax.numpy.square(output - targets).mean()
+
+    def load_targets(self, targets):
+        targets = targets.astype("int32") if targets.dtype.kind == "i" else targets
+        self.arguments = (self.weights, self.tensors, self.jax.block_until_ready(self.jax.device_put(targets)))
 
     def _fetch_loss(self):
         loss, _ = self.jax.block_until_ready(self.result)
@@ -75,9 +83,10 @@ class Backend(base.Backend):
     def load(self, arrays):
         tensors = {name: a.transpose(0, 2, 3, 1) if a.ndim == 4 else a for name, a in arrays.items()}
         self.tensors = self.jax.block_until_ready(self.jax.device_put(tensors))
+        self.arguments = (self.weights, self.tensors)
 
     def step(self):
-        self.result = self.function(self.weights, self.tensors)
+        self.result = self.function(*self.arguments)
 
     def fetch(self):
         arrays = self.jax.device_get(self.jax.block_until_ready(self.result))
@@ -137,7 +146,7 @@ class Backend(base.Backend):
     def _compiled(self):
         """XLA's optimised HLO of the function, as text; lowered once more, as a jitted function does not show it."""
         if self.hlo is None:
-            self.hlo = self.function.lower(self.weights, self.tensors).compile().as_text()
+            self.hlo = self.function.lower(*self.arguments).compile().as_text()
         return self.hlo
 
     # -- ONNX's operators ------------------------------------------------------------------------------------------

@@ -96,11 +96,11 @@ class Backend(base.Backend):
         ]
         self.run = lambda: self.executor.forward(is_train=False)
 
-    def build_gradient(self, nodes, weights, inputs, logits, labels):
+    def build_gradient(self, nodes, weights, inputs, loss):
         """As `Module.forward_backward` computes it: SoftmaxOutput is the loss, and its gradient is over the batch."""
         if self.execution != "default":
             raise Unsupported("mode {0!r}: gradients are those of the bound graph".format(self.execution))
-        self.names, self.shapes, self.labels = list(inputs), dict(inputs), labels
+        self.names, self.shapes = list(inputs), dict(inputs)
         tensors = {name: mx.sym.Variable(name, shape=shape) for name, shape in inputs.items()}
         arrays = {(node.name, key): array for node in nodes for key, array in weights.get(node.name, {}).items()}
         variables = {parameter(*name): mx.sym.Variable(parameter(*name), shape=a.shape) for name, a in arrays.items()}
@@ -108,12 +108,15 @@ class Backend(base.Backend):
             (node, lambda *args, function=function: function(mx.sym, variables, *args))
             for node, function in self.operators(nodes, weights)
         ]
-        target = mx.sym.Variable("label", shape=labels.shape)
-        loss = mx.sym.SoftmaxOutput(self.walk(bound, tensors, [logits])[logits], target, normalization="batch")
-        wanted = {name: "write" if name in variables else "null" for name in loss.list_arguments()}
-        self.executor = loss.simple_bind(mx.cpu(), grad_req=wanted, label=labels.shape, **self.shapes)
+        found, targets = self.walk(bound, tensors, [loss.output])[loss.output], mx.sym.Variable("targets")
+        self.loss = loss.name
+        if loss.name == "cross_entropy":
+            made = mx.sym.SoftmaxOutput(found, targets, normalization="batch")
+        else:
+            made = mx.sym.MakeLoss(mx.sym.mean(mx.sym.square(found - targets)))
+        wanted = {name: "write" if name in variables else "null" for name in made.list_arguments()}
+        self.executor = made.simple_bind(mx.cpu(), grad_req=wanted, **self._target(found, loss), **self.shapes)
         self.executor.copy_params_from({parameter(*name): mx.nd.array(array) for name, array in arrays.items()})
-        mx.nd.array(labels).copyto(self.executor.arg_dict["label"])
         self.learnt = {"{0}.{1}".format(*name): parameter(*name) for name in arrays}
         self.place = lambda tensors: [
             tensor.copyto(self.executor.arg_dict[name])
@@ -121,17 +124,28 @@ class Backend(base.Backend):
         ]
         self.step, self.fetch = self._differentiate, self._fetch_loss
 
+    def _target(self, output, loss):
+        """{"targets": its shape}, which follows from that of the output."""
+        (shape,) = output.infer_shape(**self.shapes)[1]
+        return {"targets": shape[:1] if loss.name == "cross_entropy" else shape}
+
+    def load_targets(self, targets):
+        self.targets = targets
+        mx.nd.array(targets).copyto(self.executor.arg_dict["targets"])
+        self.executor.arg_dict["targets"].wait_to_read()
+
     def _differentiate(self):
         self.result = self.executor.forward(is_train=True)
         self.executor.backward()
 
     def _fetch_loss(self):
-        probabilities = self.result[0].asnumpy()
+        found = self.result[0].asnumpy()
         for array in self.executor.grad_arrays:
             if array is not None:
                 array.wait_to_read()
-        chosen = probabilities[np.arange(len(self.labels)), self.labels]
-        return {"loss": -np.log(chosen).mean(keepdims=True)}
+        if self.loss == "cross_entropy":  # what SoftmaxOutput gives are the probabilities
+            found = -np.log(found[np.arange(len(self.targets)), self.targets]).mean()
+        return {"loss": np.asarray(found, np.float32).reshape(1)}
 
     def gradients(self):
         return {name: self.executor.grad_dict[known].asnumpy() for name, known in self.learnt.items()}

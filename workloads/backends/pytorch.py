@@ -30,7 +30,9 @@ class Backend(base.Backend):
     modes = ("default", "channels_last", "jit", "compile", "autograd")
     batch_statistics = True
     differentiates = True
+    trains = True
     learnt = None  # name -> tensor, where gradients are asked for
+    running = None  # name -> running mean or variance, where it is trained
     listens_at_start = not hasattr(torch._C, "_verbose")  # noqa: SLF001  (before 1.13)
 
     def configure(self):
@@ -66,20 +68,49 @@ class Backend(base.Backend):
             net = compiled(net)
         self.net = net
 
-    def build_gradient(self, nodes, weights, inputs, logits, labels):
+    def build_gradient(self, nodes, weights, inputs, loss):
+        self._learn(nodes, weights, inputs, loss)
+        self.step = self._differentiate
+
+    def build_training(self, nodes, weights, inputs, loss, optimizer):
+        self.running = {}
+        self._learn(nodes, weights, inputs, loss)
+        learnt = list(self.learnt.values())
+        if optimizer.name == "sgd":
+            self.optimizer = torch.optim.SGD(learnt, optimizer.learning_rate, optimizer.momentum)
+        else:
+            betas = (optimizer.beta1, optimizer.beta2)
+            self.optimizer = torch.optim.Adam(learnt, optimizer.learning_rate, betas, optimizer.epsilon)
+        self.step = self._train
+
+    def _learn(self, nodes, weights, inputs, loss):
         if self.execution not in ("default", "channels_last"):
             raise Unsupported("mode {0!r}: gradients are those of eager mode".format(self.execution))
         self.learnt = {}
         self.owners = base.owners(weights)
         torch.set_grad_enabled(True)
-        self.build(nodes, weights, inputs, [logits])
-        self.labels = torch.from_numpy(labels).to(self.place)
-        self.step, self.fetch = self._differentiate, self._fetch_loss
+        self.build(nodes, weights, inputs, [loss.output])
+        self.loss = {"cross_entropy": F.cross_entropy, "mean_squared_error": F.mse_loss}[loss.name]
+        self.fetch = self._fetch_loss
+
+    def load_targets(self, targets):
+        self.targets = torch.from_numpy(targets).to(self.place)
 
     def _differentiate(self):
-        loss = F.cross_entropy(self.net(*self.tensors)[0], self.labels)
+        loss = self.loss(self.net(*self.tensors)[0], self.targets)
         self.found = torch.autograd.grad(loss, list(self.learnt.values()))
         self.result = (loss,)
+
+    def _train(self):
+        self.optimizer.zero_grad()
+        loss = self.loss(self.net(*self.tensors)[0], self.targets)
+        loss.backward()
+        self.optimizer.step()
+        self.result = (loss,)
+
+    def trained(self):
+        now = dict(self.learnt, **self.running)
+        return {name: tensor.detach().cpu().numpy() for name, tensor in now.items()}
 
     def _fetch_loss(self):
         return {"loss": self.result[0].detach().cpu().numpy().reshape(1)}
@@ -210,8 +241,12 @@ class Backend(base.Backend):
         w = self._weights(weights)
         scale, shift, mean, var = w["scale"], w["B"], w["mean"], w["var"]
         epsilon = node.attrs.get("epsilon", 1e-5)
-        if node.attrs.get("training_mode", 0):  # without running statistics: it would update them in place
+        if node.attrs.get("training_mode", 0) and self.running is None:  # it would update them in place
             return lambda x: F.batch_norm(x, None, None, scale, shift, training=True, eps=epsilon)
+        if node.attrs.get("training_mode", 0):
+            self.running.update({node.name + ".mean": mean, node.name + ".var": var})
+            rate = 1 - node.attrs.get("momentum", 0.9)
+            return lambda x: F.batch_norm(x, mean, var, scale, shift, training=True, momentum=rate, eps=epsilon)
         return lambda x: F.batch_norm(x, mean, var, scale, shift, training=False, eps=epsilon)
 
     def Constant(self, node, weights):

@@ -35,6 +35,8 @@ class Backend(base.Backend):
 
     name = "reference"
     batch_statistics = True
+    differentiates = True
+    trains = True
     dtype = np.float32
 
     def build(self, nodes, weights, inputs, outputs):
@@ -50,6 +52,28 @@ class Backend(base.Backend):
     def fetch(self):
         return {name: np.asarray(array, np.float32) for name, array in self.result.items()}
 
+    def build_gradient(self, nodes, weights, inputs, loss):
+        from workloads.gradient import sweep  # noqa: PLC0415  (it reads this file)
+
+        def differentiate():
+            value, self.found, _ = sweep(nodes, weights, self.arrays, self.targets, loss, definition=type(self))
+            self.result = {"loss": value.reshape(1)}
+
+        self.step, self.gradients = differentiate, lambda: self.found
+
+    def build_training(self, nodes, weights, inputs, loss, optimizer):
+        from workloads.training import Trainer  # noqa: PLC0415  (it reads this file)
+
+        trainer = Trainer(nodes, weights, loss, optimizer, type(self))
+
+        def train():
+            self.result = {"loss": trainer.step(self.arrays, self.targets).reshape(1)}
+
+        self.step, self.trained = train, trainer.named
+
+    def load_targets(self, targets):
+        self.targets = targets
+
     def version(self):
         return np.__version__
 
@@ -63,12 +87,13 @@ class Backend(base.Backend):
         b = weights["B"].astype(self.dtype) if "B" in weights else None
         group = node.attrs.get("group", 1)
         out = w.shape[0]
+        taps = np.ascontiguousarray(w.transpose(2, 3, 0, 1))  # matmul leaves the BLAS where the inner stride is not 1
 
         def conv(x):
             total = 0
             for i, j, seen in windows(x, node, 0):
                 n, c, oh, ow = seen.shape
-                matrix = w[:, :, i, j].reshape(group, out // group, c // group)
+                matrix = taps[i, j].reshape(group, out // group, c // group)
                 total = total + np.matmul(matrix, seen.reshape(n, group, c // group, oh * ow))
             total = total.reshape(n, out, oh, ow)
             return total if b is None else total + b[:, None, None]

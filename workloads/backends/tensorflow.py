@@ -73,6 +73,19 @@ def depthwise(node, kernel):
     return lambda x: tf.nn.depthwise_conv2d(tf.pad(x, padding), kernel, strides, "VALID", dilations=dilations)
 
 
+def cross_entropy(logits, labels):
+    """Its mean over the batch."""
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))
+
+
+def mean_squared_error(output, targets):
+    """Over all numbers."""
+    return tf.reduce_mean(tf.math.squared_difference(output, targets))
+
+
+LOSSES = {"cross_entropy": cross_entropy, "mean_squared_error": mean_squared_error}
+
+
 class Backend(base.Backend):
     """`default` is the graph that `tf.function` makes, `eager` one kernel after another, `xla` the whole compiled."""
 
@@ -81,6 +94,7 @@ class Backend(base.Backend):
     devices = ("cpu", "cuda")
     differentiates = True
     learnt = None  # name -> its variables, where gradients are asked for
+    function = None
 
     def configure(self):
         if self.device == "cuda":
@@ -109,26 +123,33 @@ class Backend(base.Backend):
         else:
             self.function = self._traced().get_concrete_function()
 
-    def build_gradient(self, nodes, weights, inputs, logits, labels):
+    def build_gradient(self, nodes, weights, inputs, loss):
         if self.execution == "xla":
             raise Unsupported("mode 'xla': gradients are those of the graph and of eager mode")
         self.learnt = {}
-        made, target = self.operators(nodes, weights), tf.constant(labels)
+        made, measure = self.operators(nodes, weights), LOSSES[loss.name]
         variables = [variable for parts in self.learnt.values() for variable, _ in parts]
 
         def network(*tensors):
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(variables)
-                found = self.walk(made, dict(zip(inputs, tensors)), [logits])[logits]  # noqa: B905  (3.10 has it)
-                each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=target, logits=found)
-                loss = tf.reduce_mean(each)
-            found = dict(zip(map(str, range(len(variables))), tape.gradient(loss, variables)))  # noqa: B905
-            return dict(found, loss=loss)
+                found = self.walk(made, dict(zip(inputs, tensors)), [loss.output])[loss.output]  # noqa: B905
+                value = measure(found, tensors[-1])
+            found = dict(zip(map(str, range(len(variables))), tape.gradient(value, variables)))  # noqa: B905
+            return dict(found, loss=value)
 
         self.network = network
         self.signature = [tf.TensorSpec(nhwc(shape), tf.float32, name) for name, shape in inputs.items()]
-        self.function = network if self.execution == "eager" else self._traced().get_concrete_function()
-        self.fetch = lambda: {"loss": self.result["loss"].numpy().reshape(1)}
+        self.fetch = self._fetch_loss
+
+    def load_targets(self, targets):
+        self.tensors.append(tf.constant(targets))
+        if self.function is None:
+            self.signature.append(tf.TensorSpec(targets.shape, self.tensors[-1].dtype, "targets"))
+            self.function = self.network if self.execution == "eager" else self._traced().get_concrete_function()
+
+    def _fetch_loss(self):
+        return {"loss": self.result["loss"].numpy().reshape(1)}
 
     def gradients(self):
         found, number = {}, 0
@@ -157,7 +178,7 @@ class Backend(base.Backend):
         return tf.function(self.network, input_signature=self.signature, **options)
 
     def load(self, arrays):
-        transposed = [arrays[spec.name] for spec in self.signature]
+        transposed = [arrays[spec.name] for spec in self.signature if spec.name in arrays]
         self.tensors = [tf.constant(a.transpose(0, 2, 3, 1) if a.ndim == 4 else a) for a in transposed]
 
     def step(self):

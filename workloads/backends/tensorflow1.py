@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from workloads.backends import base, tensorflow1_evidence
 from workloads.backends.base import Unsupported
-from workloads.backends.tensorflow import FROM_NCHW, conv_padding, nhwc, pool_geometry
+from workloads.backends.tensorflow import FROM_NCHW, LOSSES, conv_padding, nhwc, pool_geometry
 from workloads.evidence import capture
 
 ALIGNMENT = 64
@@ -59,22 +59,26 @@ class Backend(base.Backend):
         self.fetches = [tensors[name] for name in outputs]
         self._finish()
 
-    def build_gradient(self, nodes, weights, inputs, logits, labels):
+    def build_gradient(self, nodes, weights, inputs, loss):
         """The gradients are computed before the loss may be fetched, and not fetched themselves."""
         if self.execution != "default":
             raise Unsupported("mode {0!r}: gradients are those of the session's own graph".format(self.execution))
         with self._begin(inputs):
-            found = self.walk(self.operators(nodes, weights), self.entries, [logits])[logits]
-            target = tf.constant(labels)
-            each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=target, logits=found)
-            loss = tf.reduce_mean(each)
+            found = self.walk(self.operators(nodes, weights), self.entries, [loss.output])[loss.output]
+            batch = found.shape[:1] if loss.name == "cross_entropy" else found.shape
+            target = tf.placeholder(tf.int64 if loss.name == "cross_entropy" else tf.float32, batch, "targets")
+            value = LOSSES[loss.name](found, target)
             variables = [variable for parts in self.learnt.values() for variable, _ in parts]
-            self.found = tf.gradients(loss, variables)
+            self.found = tf.gradients(value, variables)
             with tf.control_dependencies(self.found):
-                self.fetches = [tf.identity(loss)]
+                self.fetches = [tf.identity(value)]
+        self.feeds.append(target)
         self.outputs = ["loss"]
         self._finish()
         self.fetch = lambda: {"loss": np.asarray(self.result[0]).reshape(1)}
+
+    def load_targets(self, targets):
+        self.fed.append(aligned(targets))
 
     def gradients(self):
         arrays = iter(self.session.run(self.found, dict(zip(self.feeds, self.fed))))  # noqa: B905  (3.10 has it)

@@ -13,6 +13,14 @@ from workloads.backends import base
 from workloads.backends.base import Unsupported
 
 
+def cross_entropy(logits, labels):
+    """Its mean over the batch."""
+    return T.nnet.categorical_crossentropy(T.nnet.softmax(logits), labels).mean()
+
+
+LOSSES = {"cross_entropy": cross_entropy, "mean_squared_error": lambda output, targets: T.sqr(output - targets).mean()}
+
+
 class Compiled(base.Backend):
     """A function that Theano compiled to C++. The row's THEANO_FLAGS name the BLAS, as its documentation asks.
 
@@ -91,21 +99,25 @@ class Backend(Compiled):
     differentiates = True
     learnt = None  # name -> shared variable, where gradients are asked for
 
-    def build_gradient(self, nodes, weights, inputs, logits, labels):
+    def build_gradient(self, nodes, weights, inputs, loss):
         self.owners, self.learnt = base.owners(weights), {}
-        self.outputs, self.order = [logits], list(inputs)
+        self.outputs, self.order = [loss.output], list(inputs)
         made, variables = self.symbolic(nodes, weights, inputs)
-        loss = T.nnet.categorical_crossentropy(T.nnet.softmax(made[logits]), theano.shared(labels)).mean()
-        found = T.grad(loss, list(self.learnt.values()))
+        targets = T.lvector("targets") if loss.name == "cross_entropy" else T.fmatrix("targets")
+        value = LOSSES[loss.name](made[loss.output], targets)
+        found = T.grad(value, list(self.learnt.values()))
         # They stay where Theano has them: an output would be copied.
         self.kept = {name: theano.shared(np.zeros_like(self.learnt[name].get_value())) for name in self.learnt}
         self.function = theano.function(
-            [variables[name] for name in self.order],
-            [theano.Out(loss, borrow=True)],
+            [variables[name] for name in self.order] + [targets],
+            [theano.Out(value, borrow=True)],
             updates=list(zip(self.kept.values(), found)),  # noqa: B905  (3.10 has it)
         )
         self.function.trust_input = True
         self.fetch = lambda: {"loss": np.asarray(self.result[0], np.float32).reshape(1)}
+
+    def load_targets(self, targets):
+        self.arrays.append(targets)
 
     def gradients(self):
         return {name: np.asarray(kept.get_value(borrow=True)) for name, kept in self.kept.items()}

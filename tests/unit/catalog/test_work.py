@@ -36,7 +36,7 @@ def test_an_identifier_is_network_mode_and_batch() -> None:
     assert parse_workload("mobilenet_v1-infer-b64", ["mobilenet_v1"]).id == "mobilenet_v1-infer-b64"
 
 
-@pytest.mark.parametrize("name", ["vgg61-infer-b1", "vgg16-infer-b0", "vgg16-infer", "vgg16-train-b1", "../vgg16", ""])
+@pytest.mark.parametrize("name", ["vgg61-infer-b1", "vgg16-infer-b0", "vgg16-infer", "vgg16-trains-b1", "../vgg16", ""])
 def test_what_is_no_workload_is_refused_with_the_nearest(name: str) -> None:
     with pytest.raises(UnknownNameError, match="vgg16-infer-b1"):
         parse_workload(name, ["vgg16"])

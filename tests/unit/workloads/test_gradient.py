@@ -3,37 +3,25 @@
 from __future__ import annotations
 
 import importlib
-import json
-from typing import Any
 
 import numpy as np
 import pytest
 
 from orchestrator.nouns.job import Expected
 from tests.unit.workloads.networks import SEED, Dict, branching_network, lrn_network, read_network, tiny_network
-from workloads import gradient, harness, verify, weights
+from workloads import gradient, modes, verify, weights
 from workloads.backends.base import Node, Unsupported
-from workloads.backends.reference import Oracle
 from workloads.expected import expected_gradient
 
 STEP = 1e-6
 
 
-def without_norm(network: Dict) -> Dict:
-    """The network with every batch norm taken out: its gradient has no rule."""
-    network = json.loads(json.dumps(network))
-    gone = {node["name"]: node["inputs"][0] for node in network["nodes"] if node["op"] == "BatchNormalization"}
-    network["nodes"] = [node for node in network["nodes"] if node["name"] not in gone]
-    for node in network["nodes"]:
-        node["inputs"] = [gone.get(name, name) for name in node["inputs"]]
-    return network
-
-
 NETWORKS = {
-    "tiny": without_norm(tiny_network()),
-    "branching": without_norm(branching_network()),
+    "tiny": tiny_network(),
+    "branching": branching_network(),
     "lrn": lrn_network(),
     "lenet": read_network("lenet"),
+    "autoencoder": read_network("autoencoder_400_200_100_layer3"),
 }
 
 
@@ -52,7 +40,8 @@ def loss_of(network: Dict, changed: tuple[str, str, int], by: float, monkeypatch
 def test_a_gradient_is_the_slope_of_the_loss(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     network = NETWORKS[name]
     _, found = gradient.differentiate(network, 3, SEED)
-    learnt = {f"{node['name']}.{key}" for node in network["nodes"] for key in node.get("weights", {})}
+    named = [(node["name"], key) for node in network["nodes"] for key in node.get("weights", {})]
+    learnt = {f"{node}.{key}" for node, key in named if key in weights.LEARNT}
     assert set(found) == learnt
     for weight, array in found.items():
         node, key = weight.split(".")
@@ -86,21 +75,18 @@ def test_float32_passes_with_room() -> None:
     assert max(errors.values()) < 1e-3
 
 
-def job(network: Dict, backend: str) -> Dict:
-    return {"network": network, "backend": backend, "mode": "gradient", "batch": 4, "seed": SEED}
+def test_a_gradient_that_is_rounding_alone_is_measured_with_the_largest() -> None:
+    wanted = expected_gradient(tiny_network(), 4, SEED)
+    largest = max(entry["spread"] for entry in wanted.values())
+    assert wanted["c1.B"]["spread"] == pytest.approx(1e-3 * max(wanted[n]["spread"] for n in wanted if n != "loss"))
+    assert max(map(abs, wanted["c1.B"]["values"])) < 1e-12 < largest  # the batch norm behind it takes it out again
 
 
-def test_what_has_no_rule_or_no_gradient_is_unsupported_with_its_name() -> None:
+def test_what_has_no_rule_is_unsupported_with_its_name() -> None:
     network = tiny_network()
-    made: Any = importlib.import_module("workloads.backends.numpy_blas").Backend(1, "default", "absent")
-    nodes = [Node(data) for data in network["nodes"]]
-    with pytest.raises(Unsupported, match="numpy computes no gradients"):
-        harness.build(job(network, "numpy_blas"), made, nodes, {})
-    made.differentiates = True
-    with pytest.raises(Unsupported, match=r"no rule for BatchNormalization \(n1\)"):
-        harness.build(job(network, "numpy_blas"), made, nodes, {})
-    with pytest.raises(Unsupported, match="no rule yet"):
-        gradient.differentiate(network, 1, SEED, Oracle)
+    network["nodes"][2]["op"] = "Erf"
+    with pytest.raises(Unsupported, match=r"no rule for Erf \(r1\)"):
+        modes.differentiable(network, "gradient")
 
 
 def test_only_what_the_logits_depend_on_is_differentiated() -> None:

@@ -49,6 +49,12 @@ def answer(folder: Path, **fields: Any) -> Reply:
     return Reply.model_validate_json((folder / "reply.json").read_text(), strict=True)
 
 
+def learning_network() -> dict[str, Any]:
+    """The tiny one, with an optimizer and something to learn."""
+    training = {"optimizer": "sgd", "learning_rate": 0.01, "momentum": 0.9}
+    return {**tiny_network(), "training": {**training, "learns": {"examples": 1280, "accuracy": 0.5}}}
+
+
 def run(folder: Path) -> None:
     command = [sys.executable, "-m", "workloads", str(folder / "job.json"), str(folder / "reply.json")]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -79,6 +85,34 @@ def test_a_right_answer_has_samples_outputs_and_evidence(tmp_path: Path, backend
     assert set(reply.evidence.affinity) == os.sched_getaffinity(0)
 
 
+@pytest.mark.parametrize("mode", ["single", "gradient", "train"])
+def test_every_mode_computes_what_the_reference_does(tmp_path: Path, mode: str) -> None:
+    network = learning_network()
+    wanted = oracle.expected(network, 64, SEED, mode)
+    backend = "numpy_blas" if mode == "single" else "reference"
+    reply = answer(tmp_path, network=network, mode=mode, batch=64, expected=wanted, backend=backend, min_count=2)
+    assert (reply.status, reply.reason) == ("ok", "")
+    assert set(reply.errors) == set(reply.outputs) == set(wanted)
+    assert max(error for name, error in reply.errors.items() if name != "accuracy") < 1e-2
+    assert ("accuracy" in reply.outputs) == (mode == "train")
+    if mode == "train":
+        assert len(reply.outputs["loss"]) == 4
+        assert reply.outputs["accuracy"][0] > 0.5
+        assert "learn" in reply.phases_s
+
+
+def test_a_training_that_moves_nothing_is_wrong(tmp_path: Path) -> None:
+    network = learning_network()
+    wanted = oracle.expected(network, 8, SEED, "train")
+    still = {**network, "training": {**network["training"], "learning_rate": 1e-30}}
+    reply = answer(tmp_path, network=still, mode="train", batch=8, expected=wanted, backend="reference")
+    assert reply.status == "wrong"
+    assert "is off by" in reply.reason
+    network["training"] = {**network["training"], "learning_rate": 1e30}
+    reply = answer(tmp_path, network=network, mode="train", batch=8, expected=wanted, backend="reference")
+    assert reply.status == "wrong"
+
+
 def test_a_wrong_output_stops_before_anything_is_timed(tmp_path: Path) -> None:
     network = tiny_network()
     wanted = oracle.expected(network, 2, SEED)
@@ -103,7 +137,11 @@ def test_a_wrong_parameter_count_is_wrong(tmp_path: Path) -> None:
     ("fields", "reason"),
     [
         ({"execution": "jit"}, "mode 'jit'"),
-        ({"mode": "train"}, "mode 'train'"),
+        ({"mode": "train"}, "mode 'train': numpy does not train here"),
+        ({"mode": "train", "backend": "reference"}, "mode 'train': tiny declares no optimizer"),
+        ({"mode": "gradient"}, "mode 'gradient': numpy computes no gradients here"),
+        ({"mode": "peak"}, "mode 'peak' is for matrix products alone"),
+        ({"mode": "dream"}, "mode 'dream': this harness has gradient, infer, peak, single, train"),
         ({"dtype": "bfloat16"}, "dtype 'bfloat16'"),
         ({"network": {**tiny_network(), "batched": False}}, "no batch dimension"),
     ],
