@@ -5,6 +5,9 @@ import tarfile
 
 from workloads.data.reading import Bounded, DataError, Refused, open_regular, read_all
 
+BROKEN = (tarfile.TarError, RecursionError, ValueError, LookupError, OverflowError)
+"""What tarfile raises for headers that are none, or that somebody made for it."""
+
 
 def members(path, most, wanted, most_each):
     """(name, bytes) of every regular member whose name `wanted` accepts, in the order of a `.tar.gz`.
@@ -20,7 +23,7 @@ def members(path, most, wanted, most_each):
                     _check(member)
                     if member.isfile() and wanted(member.name):
                         yield member.name, _read(tar, member, most_each)
-        except tarfile.TarError as problem:
+        except BROKEN as problem:
             raise DataError("no whole tar archive: {0}".format(problem)) from None
 
 

@@ -212,6 +212,25 @@ def large() -> bytes:
     return gzip.compress(member.tobuf(tarfile.GNU_FORMAT))
 
 
+def chain() -> bytes:
+    """Long names of long names of long names: tarfile calls itself for each."""
+    member = tarfile.TarInfo("././@LongLink")
+    member.type, member.size = tarfile.GNUTYPE_LONGNAME, 512
+    return gzip.compress((member.tobuf(tarfile.GNU_FORMAT) + bytes(512)) * 5000)
+
+
+def sparse() -> bytes:
+    """A hole of a terabyte."""
+    member = tarfile.TarInfo(f"{PYTHON}/data_batch_1")
+    member.type, member.size = tarfile.GNUTYPE_SPARSE, 512
+    header = bytearray(member.tobuf(tarfile.GNU_FORMAT))
+    header[386:410] = b"%011o\0%011o\0" % (0, 512)
+    header[483:495] = b"\x80" + (1 << 40).to_bytes(11, "big")
+    header[148:156] = b"        "
+    header[148:156] = b"%06o\0 " % sum(header)
+    return gzip.compress(bytes(header) + bytes(512 * 3))
+
+
 @pytest.mark.parametrize(
     ("data", "status", "words"),
     [
@@ -221,12 +240,27 @@ def large() -> bytes:
         (tar_gz({f"{PYTHON}/readme.html": bytes(300 << 20)}), "refused", "more than 268,435,456 bytes"),
         (tar_gz({f"{PYTHON}/data_batch_1": bytes(50 << 20)}), "refused", "more than 41,943,040 bytes"),
         (large(), "damaged", "no whole tar archive"),
+        (chain(), "damaged", "no whole tar archive"),
+        (sparse(), "refused", "more than 41,943,040 bytes"),
         (tar_gz({f"{PYTHON}/readme.html": b"x"}), "damaged", "data_batch_1 is not in it"),
         (tar_gz(inside(PYTHON, cifar_files(PYTHON)))[:-20000], "damaged", "cut off"),
         (gzip.compress(b"no tar" * 1000), "damaged", "no whole tar archive"),
         (b"no gzip", "damaged", "cannot be read"),
     ],
-    ids=["..", "absolute", "link", "bomb", "large", "terabyte", "lacking", "cut", "no tar", "no gzip"],
+    ids=[
+        "..",
+        "absolute",
+        "link",
+        "bomb",
+        "large",
+        "terabyte",
+        "chain",
+        "sparse",
+        "lacking",
+        "cut",
+        "no tar",
+        "no gzip",
+    ],
 )
 def test_a_hostile_archive_is_told_and_nothing_is_written(tmp_path: Path, data: bytes, status: str, words: str) -> None:
     root = tmp_path / "root"

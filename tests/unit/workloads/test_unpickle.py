@@ -125,6 +125,39 @@ def test_a_small_file_makes_no_large_memory(data: bytes) -> None:
 @pytest.mark.parametrize(
     "data",
     [
+        b"(S'true'\nios\nsystem\n.",
+        b"(No.",
+        b"\x80\x02N)\x81.",
+        b"\x80\x04N)}\x92.",
+        b"\x80\x02\x82\x01.",
+        b"\x80\x02\x83\x01\x00.",
+        b"\x80\x02\x84\x01\x00\x00\x00.",
+        b"Pname\n.",
+        b"NQ.",
+        b"I1\n.",
+        b"L1L\n.",
+        b"F1.5\n.",
+        b"S'a'\n.",
+        b"Va\n.",
+        b"\x80\x02\x8b\x01\x00\x00\x00\x01.",
+        b"\x80\x02N2.",
+        b"\x80\x04\x8f.",
+        b"\x80\x04(\x91.",
+        b"\x80\x05\x96\x01\x00\x00\x00\x00\x00\x00\x00x.",
+        b"\x80\x05\x97.",
+        b"Np0\ng0\n.",
+        b"(N1.",
+    ],
+    ids=lambda data: repr(data[:12]),
+)
+def test_an_opcode_that_plain_data_do_not_need_is_refused(data: bytes) -> None:
+    with pytest.raises(Refused, match="opcodes"):
+        unpickle.load(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
         b"",
         b".",
         b"\x80",
