@@ -93,6 +93,12 @@ class SelftestError(BenchError):
     exit_code = 11
 
 
+class DatasetError(BenchError):
+    """`bench data check`: a file is altered, missing, damaged or refused, or the folder has none of a data set."""
+
+    exit_code = 12
+
+
 class InterruptedRunError(BenchError):
     """The user stopped the run; everything that was finished is in the store."""
 

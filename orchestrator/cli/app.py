@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from orchestrator import __version__
-from orchestrator.cli import answers, catalogue, check, history, images, measure, peak, published, selftest
+from orchestrator.cli import answers, catalogue, check, data, history, images, measure, peak, published, selftest
 from orchestrator.errors import BenchError, InterruptedRunError, TerminatedRunError
 from orchestrator.report.escape import clean_text
 
@@ -65,6 +65,7 @@ for _command in (
     selftest.selftest,
 ):
     app.command()(_command)
+app.add_typer(data.app)
 
 
 def _stop(number: int, _frame: FrameType | None) -> NoReturn:

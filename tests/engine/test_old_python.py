@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import uuid
 from typing import TYPE_CHECKING
 
 import pytest
 
 from orchestrator.nouns.job import Bandwidth, Reply
+from tests.data_files import cifar_files, tar_gz, texts, write_files, write_mnist, write_npz
 from tests.engine.conftest import give_up
 from tests.unit.workloads.networks import ROOT, SEED, tiny_network
 from tests.unit.workloads.test_weights import GOLDEN
 from workloads import expected as oracle
+from workloads.data import check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,6 +112,44 @@ def test_the_harness_answers(image: str, tmp_path: Path, numpy: str, backend: st
     (blas,) = [library for library in reply.evidence.libraries if library.kind == "blas"]
     assert (blas.name, blas.owner) == ("openblas", "numpy")
     assert blas.version is not None
+
+
+DATA = """\
+import hashlib
+from workloads.data import cifar10, imdb, mnist, sequences
+whole = hashlib.sha256()
+for split in ("train", "test"):
+    for loader in (mnist, cifar10):
+        found = loader.load("{root}", split)
+        whole.update(found.images)
+        whole.update(found.labels)
+    found = imdb.load("{root}", split)
+    whole.update(sequences.fixed(found.tokens))
+    for array in sequences.variable(found.tokens):
+        whole.update(array)
+    whole.update(found.labels)
+print(whole.hexdigest())
+"""
+
+
+@pytest.mark.parametrize("numpy", ["1.13", "1.19"])
+@pytest.mark.parametrize("form", ["python", "archives"])
+def test_data_sets_are_read_as_the_same_bits(image: str, tmp_path: Path, numpy: str, form: str) -> None:
+    write_mnist(tmp_path)
+    files = {f"cifar-10-batches-py/{name}": data for name, data in cifar_files("cifar-10-batches-py").items()}
+    if form == "python":
+        write_npz(tmp_path / "imdb.npz")
+        write_files(tmp_path, files)
+    else:
+        archives = {"cifar-10-python.tar.gz": tar_gz(files), "aclImdb_v1.tar.gz": tar_gz(texts())}
+        write_files(tmp_path, archives)
+    here = subprocess.run(
+        [sys.executable, "-c", DATA.format(root=tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    python = f"/numpy-{numpy}/bin/python"
+    assert in_image(image, tmp_path, python, "-c", DATA.format(root="/io")) == here.stdout.strip()
+    found = json.loads(in_image(image, tmp_path, python, "-m", "workloads.data", "/io"))
+    assert found == check.check(str(tmp_path))
 
 
 @pytest.mark.parametrize("numpy", ["1.13", "1.19"])
