@@ -4,35 +4,9 @@
 import numpy as np
 import tensorflow as tf
 
-from workloads.backends import base, tensorflow_evidence
+from workloads.backends import tensorflow_evidence
 from workloads.backends.base import Unsupported
-from workloads.backends.padding import is_same
-
-FROM_NCHW = (0, 3, 1, 2)
-"""Where an axis of NCHW lies in NHWC."""
-
-
-def conv_padding(node):
-    """ONNX's pads as the `padding` of a convolution: a word where one says the same, otherwise pairs."""
-    return "SAME" if is_same(node) else pairs(node.attrs.get("pads", [0, 0, 0, 0]))
-
-
-def pairs(pads):
-    """[top, left, bottom, right] in NHWC, for each axis before and after; `VALID` where all are 0."""
-    top, left, bottom, right = pads
-    return [[0, 0], [top, bottom], [left, right], [0, 0]] if any(pads) else "VALID"
-
-
-def pool_geometry(node):
-    """(kernel, strides, padding) of a pool."""
-    if list(node.attrs.get("dilations", [1, 1])) != [1, 1] or node.attrs.get("ceil_mode", 0):
-        raise Unsupported("{0}: dilations and ceil_mode".format(node.name))
-    return node.attrs["kernel_shape"], node.attrs.get("strides", [1, 1]), pairs(node.attrs.get("pads", [0, 0, 0, 0]))
-
-
-def nhwc(shape):
-    """The shape of an image batch with its channels last; any other shape as it is."""
-    return [shape[0], shape[2], shape[3], shape[1]] if len(shape) == 4 else list(shape)
+from workloads.backends.tensorflow_operators import Operators, conv_padding, nhwc, pool_geometry
 
 
 def variable(array):
@@ -73,7 +47,7 @@ def depthwise(node, kernel):
     return lambda x: tf.nn.depthwise_conv2d(tf.pad(x, padding), kernel, strides, "VALID", dilations=dilations)
 
 
-class Backend(base.Backend):
+class Backend(Operators):
     """`default` is the graph that `tf.function` makes, `eager` one kernel after another, `xla` the whole compiled."""
 
     name = "tensorflow"
@@ -140,7 +114,7 @@ class Backend(base.Backend):
             found[name] = np.concatenate(arrays)
         return found
 
-    def _learnt(self, node, key, array, axes=None, back=None):
+    def learnt_weight(self, node, key, array, axes=None, back=None):
         """A variable with its axes in TensorFlow's order; where gradients are asked for, with the way back."""
         made = variable(array.transpose(axes) if axes else array)
         if self.learnt is not None:
@@ -212,15 +186,15 @@ class Backend(base.Backend):
         w, group = weights["W"], node.attrs.get("group", 1)
         if group > 1 and w.shape[1] == 1:
             by_channel = w.reshape((group, -1) + w.shape[2:])
-            convolved = depthwise(node, self._learnt(node, "W", by_channel, (2, 3, 0, 1), (2, 3, 0, 1)))
+            convolved = depthwise(node, self.learnt_weight(node, "W", by_channel, (2, 3, 0, 1), (2, 3, 0, 1)))
         elif group > 1 and self.execution == "default" and self.onednn != "on":
             parts = np.split(w, group)
-            convolved = split(node, [self._learnt(node, "W", part, (2, 3, 1, 0), (3, 2, 0, 1)) for part in parts])
+            convolved = split(node, [self.learnt_weight(node, "W", part, (2, 3, 1, 0), (3, 2, 0, 1)) for part in parts])
         else:
-            convolved = convolution(node, self._learnt(node, "W", w, (2, 3, 1, 0), (3, 2, 0, 1)))
+            convolved = convolution(node, self.learnt_weight(node, "W", w, (2, 3, 1, 0), (3, 2, 0, 1)))
         if "B" not in weights:
             return convolved
-        bias = self._learnt(node, "B", weights["B"])
+        bias = self.learnt_weight(node, "B", weights["B"])
         return lambda x: tf.nn.bias_add(convolved(x), bias)
 
     def BatchNormalization(self, node, weights):
@@ -228,9 +202,6 @@ class Backend(base.Backend):
         epsilon = node.attrs.get("epsilon", 1e-5)
         fused = tf.compat.v1.nn.fused_batch_norm  # what Keras's layer calls; there is no fused one outside compat.v1
         return lambda x: fused(x, *args, epsilon=epsilon, is_training=False)[0]
-
-    def Relu(self, node, weights):
-        return tf.nn.relu
 
     def MaxPool(self, node, weights):
         kernel, strides, padding = pool_geometry(node)
@@ -245,57 +216,3 @@ class Backend(base.Backend):
         if not node.attrs.get("count_include_pad", 0):
             raise Unsupported("{0}: avg_pool2d has no explicit pads that do not count".format(node.name))
         return lambda x: tf.nn.avg_pool2d(tf.pad(x, padding), kernel, strides, "VALID")
-
-    def GlobalAveragePool(self, node, weights):
-        return lambda x: tf.reduce_mean(x, axis=[1, 2], keepdims=True)
-
-    def Flatten(self, node, weights):
-        if node.attrs.get("axis", 1) != 1:
-            raise Unsupported("{0}: Flatten with axis {1}".format(node.name, node.attrs["axis"]))
-
-        def flatten(x):
-            if len(x.shape) == 4 and x.shape[1] * x.shape[2] > 1:  # ONNX's order is channels first
-                x = tf.transpose(x, [0, 3, 1, 2])
-            return tf.reshape(x, [x.shape[0], -1])
-
-        return flatten
-
-    def Gemm(self, node, weights):
-        if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
-            raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
-        b = self._learnt(node, "B", weights["B"], *([(1, 0)] * 2 if node.attrs.get("transB", 0) else ()))
-        if "C" not in weights:
-            return lambda x: tf.matmul(x, b)
-        c = self._learnt(node, "C", weights["C"])
-        return lambda x: tf.nn.bias_add(tf.matmul(x, b), c)
-
-    def MatMul(self, node, weights):
-        return tf.matmul
-
-    def Add(self, node, weights):
-        return tf.add
-
-    def Mul(self, node, weights):
-        return tf.multiply
-
-    def Concat(self, node, weights):
-        axis = node.attrs["axis"]
-        return lambda *tensors: tf.concat(tensors, FROM_NCHW[axis] if len(tensors[0].shape) == 4 else axis)
-
-    def Clip(self, node, weights):
-        low, high = node.attrs["min"], node.attrs["max"]
-        return tf.nn.relu6 if (low, high) == (0, 6) else lambda x: tf.clip_by_value(x, low, high)
-
-    def Sigmoid(self, node, weights):
-        return tf.sigmoid
-
-    def LRN(self, node, weights):
-        size, attrs = node.attrs["size"], node.attrs
-        if size % 2 == 0:
-            raise Unsupported("{0}: TensorFlow's window has a radius, not an even size".format(node.name))
-        alpha, beta, bias = attrs.get("alpha", 1e-4) / size, attrs.get("beta", 0.75), attrs.get("bias", 1.0)
-        return lambda x: tf.nn.local_response_normalization(x, size // 2, bias, alpha, beta)
-
-    def Softmax(self, node, weights):
-        axis = node.attrs.get("axis", -1)
-        return lambda x: tf.nn.softmax(x, FROM_NCHW[axis] if len(x.shape) == 4 else axis)
