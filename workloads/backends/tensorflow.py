@@ -48,10 +48,11 @@ def depthwise(node, kernel):
 
 
 class Backend(Operators):
-    """`default` is the graph that `tf.function` makes, `eager` one kernel after another, `xla` the whole compiled."""
+    """`default` is the graph that `tf.function` makes, `frozen` the same with its variables made constants, `eager` one
+    kernel after another, `xla` the whole compiled."""
 
     name = "tensorflow"
-    modes = ("default", "eager", "xla")
+    modes = ("default", "frozen", "eager", "xla")
     devices = ("cpu", "cuda")
     differentiates = True
     learnt = None  # name -> its variables, where gradients are asked for
@@ -74,23 +75,25 @@ class Backend(Operators):
         made = self.operators(nodes, weights)
 
         def network(*tensors):
+            self.eagerly = tf.executing_eagerly()
             return self.walk(made, dict(zip(inputs, tensors)), outputs)  # noqa: B905  (3.10 has it)
 
-        self.network = network
+        self.weighted = any(weights.values())
+        if self.execution == "frozen" and not self.weighted:
+            raise Unsupported("mode 'frozen': this network has no weights")
+        self.network, self.outputs = network, list(outputs)
         self.signature = [tf.TensorSpec(nhwc(shape), tf.float32, name) for name, shape in inputs.items()]
-        if self.execution == "eager":
-            self.function = network
-        else:
-            self.function = self._traced().get_concrete_function()
+        self.function = network if self.execution == "eager" else self._concrete()
 
     def build_gradient(self, nodes, weights, inputs, logits, labels):
-        if self.execution == "xla":
-            raise Unsupported("mode 'xla': gradients are those of the graph and of eager mode")
-        self.learnt = {}
+        if self.execution not in ("default", "eager"):
+            raise Unsupported("mode {0!r}: gradients are those of the graph and of eager mode".format(self.execution))
+        self.learnt, self.weighted = {}, True
         made, target = self.operators(nodes, weights), tf.constant(labels)
         variables = [variable for parts in self.learnt.values() for variable, _ in parts]
 
         def network(*tensors):
+            self.eagerly = tf.executing_eagerly()
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(variables)
                 found = self.walk(made, dict(zip(inputs, tensors)), [logits])[logits]  # noqa: B905  (3.10 has it)
@@ -101,7 +104,7 @@ class Backend(Operators):
 
         self.network = network
         self.signature = [tf.TensorSpec(nhwc(shape), tf.float32, name) for name, shape in inputs.items()]
-        self.function = network if self.execution == "eager" else self._traced().get_concrete_function()
+        self.function = network if self.execution == "eager" else self._concrete()
         self.fetch = lambda: {"loss": self.result["loss"].numpy().reshape(1)}
 
     def gradients(self):
@@ -126,9 +129,25 @@ class Backend(Operators):
         self.network = lambda *tensors: network(weights, tensors)
         self.signature = None  # the tensors of the first call
 
+    def _again(self):
+        """The function anew, not called before: only then does TensorFlow keep the graph that it executes."""
+        return self._concrete() if self.execution == "frozen" else self._traced()
+
     def _traced(self):
         options = {"jit_compile": True} if self.execution == "xla" else {}
         return tf.function(self.network, input_signature=self.signature, **options)
+
+    def _concrete(self):
+        """One graph, ready to be called."""
+        function = self._traced().get_concrete_function()
+        if self.execution != "frozen":
+            return function
+        from tensorflow.python.framework import convert_to_constants  # noqa: PLC0415  (what guides import: no public name)
+
+        # Its outputs come as a list, in the order of the sorted keys of what was a dictionary.
+        frozen, names = convert_to_constants.convert_variables_to_constants_v2(function), sorted(self.outputs)
+        self.graph = frozen.graph
+        return lambda *tensors: dict(zip(names, frozen(*tensors)))  # noqa: B905  (3.10 has it)
 
     def load(self, arrays):
         transposed = [arrays[spec.name] for spec in self.signature]
@@ -164,6 +183,12 @@ class Backend(Operators):
             return tensorflow_evidence.xla_libraries(self._traced(), self.tensors)
         return tensorflow_evidence.static_libraries()
 
+    def execution_state(self):
+        if self.eagerly:
+            return ("eager", "tf.executing_eagerly() inside the network")
+        graph = getattr(self.function, "graph", None) or self.graph
+        return tensorflow_evidence.graph_mode(graph, self.function, self.weighted)
+
     def precision(self):
         allowed = self.device == "cuda" and tf.config.experimental.tensor_float_32_execution_enabled()
         return "float32, products tf32" if allowed else "float32"
@@ -177,7 +202,7 @@ class Backend(Operators):
         return {"gradients": "off", "tf32": "allowed" if allowed else "off"}
 
     def onednn_state(self):
-        state, reason = tensorflow_evidence.onednn_state(self.execution, self._traced(), self.tensors)
+        state, reason = tensorflow_evidence.onednn_state(self.execution, self._again(), self.tensors)
         return (state, tensorflow_evidence.version("onednn"), reason)
 
     # -- ONNX's operators ------------------------------------------------------------------------------------------
@@ -187,7 +212,7 @@ class Backend(Operators):
         if group > 1 and w.shape[1] == 1:
             by_channel = w.reshape((group, -1) + w.shape[2:])
             convolved = depthwise(node, self.learnt_weight(node, "W", by_channel, (2, 3, 0, 1), (2, 3, 0, 1)))
-        elif group > 1 and self.execution == "default" and self.onednn != "on":
+        elif group > 1 and self.execution in ("default", "frozen") and self.onednn != "on":
             parts = np.split(w, group)
             convolved = split(node, [self.learnt_weight(node, "W", part, (2, 3, 1, 0), (3, 2, 0, 1)) for part in parts])
         else:

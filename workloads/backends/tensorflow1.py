@@ -45,14 +45,18 @@ class Backend(Operators):
             device_count={"GPU": 0},
         )
         if self.execution == "xla":
-            from tensorflow.core.protobuf import rewriter_config_pb2  # noqa: PLC0415  (1.3 has neither it nor XLA)
+            from tensorflow.core.protobuf import rewriter_config_pb2  # noqa: PLC0415
 
+            if not hasattr(rewriter_config_pb2.RewriterConfig, "OFF"):
+                raise Unsupported("mode 'xla': TensorFlow {0} was built without the compiler".format(tf.__version__))
             options = self.config.graph_options
             options.optimizer_options.global_jit_level = tf.OptimizerOptions.ON_1
             # It would fuse what XLA then does not know: of VGG-16 nothing is left to compile.
             options.rewrite_options.remapping = rewriter_config_pb2.RewriterConfig.OFF
 
     def build(self, nodes, weights, inputs, outputs):
+        if self.execution == "frozen" and not any(weights.values()):
+            raise Unsupported("mode 'frozen': this network has no weights")
         with self._begin(inputs):
             tensors = self.walk(self.operators(nodes, weights), self.entries, outputs)
         self.outputs = list(outputs)
@@ -94,6 +98,7 @@ class Backend(Operators):
         sys.stderr.write(self.log)
         for variable, value, array in self.values:
             self.session.run(variable.initializer, {value: array})
+        self.variables = len(self.values)
         del self.values
         self.graph.finalize()
         self.function = self.session.make_callable(self.fetches, self.feeds)
@@ -144,6 +149,9 @@ class Backend(Operators):
             "intra_op": self.config.intra_op_parallelism_threads,
             "inter_op": self.config.inter_op_parallelism_threads,
         }
+
+    def execution_state(self):
+        return tensorflow1_evidence.execution_state(self.executed(), self.variables)
 
     def isa_used(self):
         return tensorflow1_evidence.isa_used(self.executed(), self.log)
