@@ -43,6 +43,7 @@ def statuses() -> str:
 def operators() -> str:
     """Which backend has which ONNX operator: read from its source, so that no framework has to be installed."""
     made: dict[str, set[str]] = {}
+    inherited: dict[str, set[str]] = {}
     for path in sorted((ROOT / "workloads" / "backends").glob("*.py")):
         if path.stem in {"__init__", "base"}:
             continue
@@ -53,6 +54,17 @@ def operators() -> str:
         found = {name for name in names if re.fullmatch(r"[A-Z][a-z]+[A-Za-z]*", name)}
         if found:
             made[path.stem] = found
+        inherited[path.stem] = {
+            (node.module or "").rpartition(".")[2]
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and any(each.name == "Operators" for each in node.names)
+        }
+    shared = set().union(*inherited.values())
+    made = {
+        name: found.union(*(made[each] for each in inherited[name]))
+        for name, found in made.items()
+        if name not in shared
+    }
     every = sorted(set().union(*made.values()))
     rows = [[f"`{name}`", *("yes" if op in found else "" for op in every)] for name, found in made.items()]
     return table(["backend", *every], rows)

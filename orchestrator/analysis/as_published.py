@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from orchestrator.analysis.claims import check_device
 from orchestrator.analysis.compare import Thresholds, judge_family
 from orchestrator.analysis.pairing import draft_across
-from orchestrator.analysis.trials import Judged
 from orchestrator.nouns.record import Status
 from orchestrator.published.first_calls import CALLS
 from orchestrator.stats.paired import paired_ratio
@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from orchestrator.analysis.compare import Comparison
+    from orchestrator.analysis.findings import Finding
     from orchestrator.analysis.pairing import Draft
+    from orchestrator.analysis.trials import Judged
     from orchestrator.nouns.job import Expected
+    from orchestrator.nouns.record import Record
     from orchestrator.nouns.workload import Network
     from orchestrator.published.cells import Recreated
 
 GRADIENTS = "claim:gradients"
-"""What a run of the mistake itself is excused for, so that it can be held against the right one."""
+"""What the mistake breaks where its run is handed in under the right one's name."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ def _draft(own: Sequence[Judged], each: Recreated) -> Draft | str:
         return f"not re-created: {lacking[0].record.reason}"
     if each.calls:
         return _draft_calls(right, each)
-    drafts = draft_across(right, [_excused(trial) for trial in mistaken])
+    drafts = draft_across(right, mistaken)
     return max(drafts, key=_size) if drafts else "not measured"
 
 
@@ -135,14 +138,6 @@ def _side(own: Sequence[Judged], each: Recreated) -> list[Judged]:
     return [trial for trial in own if trial.record.workload.id == each.workload and trial.default_mode == each.mode]
 
 
-def _excused(trial: Judged) -> Judged:
-    """Of nothing but the mistake that it was run for."""
-    kept = tuple(reason for reason in trial.validity.reasons if reason.code != GRADIENTS)
-    if len(kept) == len(trial.validity.reasons):
-        return trial
-    return Judged(trial.record, replace(trial.validity, reasons=kept))
-
-
 def _ask_checks(
     mistaken: Sequence[Judged], each: Recreated, networks: Mapping[str, Network], expected: Mapping[str, Expected]
 ) -> tuple[str, ...]:
@@ -153,5 +148,13 @@ def _ask_checks(
     reply = next((trial.record.reported for trial in mistaken if trial.record.reported is not None), None)
     if reply is not None and reply.outputs and expected:
         found += differ(networks[each.base], networks[each.network], reply.outputs, expected)
-    claims = [reason for trial in mistaken for reason in trial.validity.reasons if reason.code == GRADIENTS]
+    reasons = [reason for trial in mistaken for reason in _under_the_right_name(trial.record)]
+    claims = [reason for reason in reasons if reason.code == GRADIENTS]
     return (*found, *dict.fromkeys(f"{reason.label}: {reason.text}" for reason in claims))
+
+
+def _under_the_right_name(record: Record) -> list[Finding]:
+    """What is wrong with a trial that was published as the mode that runs when nobody asks."""
+    evidence = record.reported.evidence if record.reported is not None else None
+    first = record.variant.modes[0]
+    return check_device(record.model_copy(update={"mode": first}), evidence)[0] if evidence is not None else []

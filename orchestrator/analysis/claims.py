@@ -20,6 +20,8 @@ COMPILED_IN = frozenset({Blas.EIGEN, Blas.XLA, Blas.MLAS, Blas.ONEDNN, Blas.XNNP
 _ALIASES = {"skx": "skylakex", "knights landing": "knl", "sandy bridge": "sandybridge"}
 _CAPABILITIES = {"Seccomp": "2", "NoNewPrivs": "1", "CapEff": "0"}
 
+AUTOGRAD = "autograd"
+"""The execution mode of inference that records what gradients need, and says so in its cell's name."""
 HANDOVER = 1
 """A main thread that hands each step over to a pool's thread is runnable beside it for a moment; in steps of some
 microseconds the moments add up to a thread. It shares the CPUs that were asked for, so it is shown, not condemned."""
@@ -129,10 +131,31 @@ def check_device(record: Record, evidence: Evidence) -> Checked:
     if evidence.precision != record.workload.dtype:
         text = f"{record.workload.dtype} asked for, it computed in {evidence.precision}"
         reasons.append(Finding("claim:precision", text))
-    gradients = evidence.arithmetic.get("gradients")
-    if record.workload.mode in {Mode.INFER, Mode.PEAK} and gradients not in {None, "off"}:
-        reasons.append(Finding("claim:gradients", "inference was asked for, and it recorded what gradients need"))
-    return reasons, []
+    return reasons + _gradients(record, evidence), []
+
+
+def _gradients(record: Record, evidence: Evidence) -> list[Finding]:
+    seen = evidence.arithmetic.get("gradients")
+    if record.workload.mode not in {Mode.INFER, Mode.PEAK}:
+        return []
+    if record.mode == AUTOGRAD:
+        return [] if seen == "on" else [Finding("claim:gradients", "the mode records gradients, and nothing did")]
+    if seen in {None, "off"}:
+        return []
+    return [Finding("claim:gradients", "inference was asked for, and it recorded what gradients need")]
+
+
+def check_mode(record: Record, evidence: Evidence) -> Checked:
+    """It ran in the execution mode that its cell is named after, by what the framework says of itself."""
+    seen = evidence.execution
+    if seen is None:
+        known = record.mode == "default"  # the way in which a backend without a choice computes
+        return [], [] if known else [Finding("unproved:mode", f"{record.mode!r} asked for, and nothing was read back")]
+    if seen.mode is None:
+        return [], [Finding("unproved:mode", f"{record.mode!r} asked for, and nothing shows it ({seen.how})")]
+    if seen.mode != record.mode:
+        return [Finding("claim:mode", f"{record.mode!r} asked for, read back: {seen.mode!r} ({seen.how})")], []
+    return [], []
 
 
 def check_isolation(record: Record, evidence: Evidence) -> Checked:

@@ -38,6 +38,7 @@ _CHECKS = (
     claims.check_version,
     claims.check_host,
     claims.check_device,
+    claims.check_mode,
     claims.check_isolation,
 )
 

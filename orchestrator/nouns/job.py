@@ -94,6 +94,15 @@ class OneDnnEvidence(Noun):
     """How it is known, or why it is not."""
 
 
+class ExecutionEvidence(Noun):
+    """In which execution mode the framework was, read back."""
+
+    mode: str | None
+    """One of the backend's modes; null where the framework shows nothing that tells them apart."""
+    how: str
+    """What showed it, or why nothing does."""
+
+
 class Evidence(Noun):
     """What ran, as seen from inside the process."""
 
@@ -106,6 +115,8 @@ class Evidence(Noun):
     """Name and version of the distribution's package that the framework came in; null where it came in none."""
     build: str
     """The framework's own build string, at most 4000 characters."""
+    execution: ExecutionEvidence | None = None
+    """Null where the backend has one mode, where it reads nothing back, and in records from before this was asked."""
     device: str
     precision: str
     libraries: tuple[Library, ...]

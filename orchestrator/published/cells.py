@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.nouns.variant import Variant
     from orchestrator.nouns.workload import Network
 
-RECORDS_GRADIENTS = frozenset({"pytorch"})
+RECORDS_GRADIENTS = frozenset({"chainer", "pytorch"})
 """Frameworks whose backend has the mode of that mistake."""
 
 

@@ -155,6 +155,11 @@ class Backend(object):
         """The instruction set the framework says it uses, or None."""
         return None
 
+    def execution_state(self):
+        """(mode, how): the execution mode, read back from the framework, and what showed it; mode None and the reason
+        where it shows nothing. None where there is one mode, or nobody has asked."""
+        return
+
     def precision(self):
         """The arithmetic that was used, read back where the framework can say."""
         return "float32"

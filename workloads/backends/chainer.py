@@ -27,16 +27,20 @@ chainer.functions.convolution_2d(np.ones((1, 16, 8, 8), np.float32), w)
 
 
 class Backend(base.Backend):
-    """Test mode, no graph for gradients, no checks of types at every call: as its documentation advises for speed."""
+    """`default` is test mode, no graph for gradients, no checks of types at every call, as its documentation advises.
+
+    `autograd` is test mode and nothing else: Chainer as it comes, which records the graph and checks the types.
+    """
 
     name = "chainer"
+    modes = ("default", "autograd")
     differentiates = True
     learnt = None  # name -> Variable, where gradients are asked for
 
     def configure(self):
         chainer.global_config.train = False
-        chainer.global_config.enable_backprop = False
-        chainer.global_config.type_check = False
+        chainer.global_config.enable_backprop = self.execution == "autograd"
+        chainer.global_config.type_check = self.execution == "autograd"
         self.ideep = intel64 is not None and intel64.is_ideep_available()
         if self.onednn == "on" and not self.ideep:
             raise Unsupported("chainer.backends.intel64.is_ideep_available() is False")
@@ -48,6 +52,8 @@ class Backend(base.Backend):
         self.made = self.operators(nodes, weights)
 
     def build_gradient(self, nodes, weights, inputs, loss):
+        if self.execution != "default":
+            raise Unsupported("mode {0!r}: inference alone can forget what gradients need".format(self.execution))
         self.learnt = {}
         self.owners = base.owners(weights)
         chainer.global_config.train = True
@@ -89,6 +95,8 @@ class Backend(base.Backend):
         placed = weights
         if self.ideep and self.onednn == "on":
             placed = {key: intel64.ideep.array(array) for key, array in weights.items()}
+        if self.execution == "autograd":
+            return {key: chainer.Variable(array) for key, array in placed.items()}
         if self.learnt is None:
             return placed
         made = {key: chainer.Variable(array) for key, array in placed.items()}
@@ -106,6 +114,13 @@ class Backend(base.Backend):
     def pools(self):
         asked = os.environ.get("OMP_NUM_THREADS", "")
         return {"OMP_NUM_THREADS": int(asked)} if asked.isdigit() else {}
+
+    def execution_state(self):
+        recorded = any(variable.creator is not None for variable in self.result.values())
+        names = ("train", "enable_backprop", "type_check")
+        how = ", ".join("{0}={1}".format(name, getattr(chainer.config, name)) for name in names)
+        how += "; the output has {0} creator".format("a" if recorded else "no")
+        return ("autograd" if recorded and self.learnt is None else "default", how)
 
     def arithmetic(self):
         recorded = any(variable.creator is not None for variable in self.result.values())

@@ -1,7 +1,9 @@
-"""How does JAX run a network? One jitted function of its weights and inputs, in NHWC."""
+"""How does JAX run a network? One jitted function of its weights and inputs, or one operator after another, in NHWC."""
 # ruff: noqa: N802, ARG002  (methods are called after ONNX's operators, and all take a node and its weights)
 
+import glob
 import os
+import tempfile
 
 from workloads.backends import base, xla_evidence
 from workloads.backends.base import Unsupported
@@ -11,15 +13,23 @@ FROM_NCHW = (0, 3, 1, 2)
 
 
 class Backend(base.Backend):
-    """Weights are arguments: closed over, 138 million constants would go through XLA's passes at every compilation."""
+    """Weights are arguments: closed over, 138 million constants would go through XLA's passes at every compilation.
+
+    `default` is one jitted function, `eager` the same function called as it is: each operator is compiled by itself.
+    """
 
     name = "jax"
+    modes = ("default", "eager")
     devices = ("cpu", "cuda")
     differentiates = True
 
     def configure(self):
         # XLA's CPU client reads the size of its pool from here, once, when it is made; otherwise it takes the affinity.
         os.environ["PJRT_NPROC"] = str(self.threads)
+        if self.execution == "eager":  # XLA writes down what it compiles: there is no one function to ask for its HLO
+            self.dumps = tempfile.mkdtemp(dir=os.getcwd())
+            flags = "--xla_dump_to={0} --xla_dump_hlo_as_text".format(self.dumps)
+            os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), flags]).strip()
         import jax  # noqa: PLC0415  (after the variable is set)
 
         jax.config.update("jax_platforms", self.device)
@@ -38,10 +48,12 @@ class Backend(base.Backend):
             return results
 
         self.hlo = None
-        self.function = self.jax.jit(network)
+        self.function = network if self.execution == "eager" else self.jax.jit(network)
         self.weights = self.jax.block_until_ready(self.jax.device_put(self.weights))
 
     def build_gradient(self, nodes, weights, inputs, loss):
+        if self.execution != "default":
+            raise Unsupported("mode {0!r}: gradients are those of the jitted function".format(self.execution))
         self.weights = {}
         made, measure = self.operators(nodes, weights), getattr(self, "_" + loss.name)
 
@@ -76,6 +88,8 @@ class Backend(base.Backend):
 
     def adopt(self, network, weights):
         self.hlo = None
+        if self.execution == "eager":
+            return
         self.function = self.jax.jit(network)
         # Only their shapes: the owner's own calls may donate the buffers.
         self.weights = [self.jax.ShapeDtypeStruct(each.shape, each.dtype) for each in weights]
@@ -115,6 +129,15 @@ class Backend(base.Backend):
         count = names.count("tf_XLAEigen")
         return {"tf_XLAEigen": count} if count else {}
 
+    def execution_state(self):
+        if not hasattr(self.function, "lower"):
+            return (
+                "eager",
+                "a plain function: XLA compiled {0} modules for its operators".format(len(self._modules())),
+            )
+        known = self.function._cache_size()  # noqa: SLF001  (no public name says it)
+        return ("default", "a jitted function with {0} compiled form".format(known))
+
     def precision(self):
         return xla_evidence.precision(self._compiled())
 
@@ -145,9 +168,19 @@ class Backend(base.Backend):
 
     def _compiled(self):
         """XLA's optimised HLO of the function, as text; lowered once more, as a jitted function does not show it."""
+        if self.hlo is None and self.execution == "eager":
+            self.hlo = "".join(self._modules())
         if self.hlo is None:
             self.hlo = self.function.lower(*self.arguments).compile().as_text()
         return self.hlo
+
+    def _modules(self):
+        """The optimised HLO of every module that this process has compiled, as texts."""
+        found = []
+        for path in sorted(glob.glob(os.path.join(self.dumps, "*after_optimizations.txt"))):
+            with open(path) as file:
+                found.append(file.read())
+        return found
 
     # -- ONNX's operators ------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from workloads.backends.padding import is_same
 BELOW = {"tensorflow": "tensorflow", "torch": "pytorch", "jax": "jax"}
 """What KERAS_BACKEND says -> the backend here that knows the framework: its threads, its libraries, its oneDNN."""
 
-BELOW_MODES = {"call": {"tensorflow": "eager"}, "xla": {"tensorflow": "xla"}}
+BELOW_MODES = {"call": {"tensorflow": "eager", "jax": "eager"}, "xla": {"tensorflow": "xla"}}
 """The mode of the framework below that computes as a mode here does, where it is not that framework's default."""
 
 FROM_NCHW = (0, 3, 1, 2)
@@ -119,6 +119,18 @@ class Backend(base.Backend):
 
     def isa_used(self):
         return self.below.isa_used()
+
+    def execution_state(self):
+        """Keras makes `predict_function` where a batch is predicted, and none where the model itself is called."""
+        made = getattr(self.model, "predict_function", None) is not None
+        how = "predict_function {0}, jit_compile {1}".format("made" if made else "never made", self.model.jit_compile)
+        if not made:
+            return ("call", how)
+        if self.model.jit_compile is True and self.keras.backend.backend() == "tensorflow":
+            return ("xla", how)
+        # What `predict` was given are arrays, which it cut into batches.
+        cut = all(isinstance(tensor, np.ndarray) for tensor in self.tensors)
+        return ("predict" if cut else "default", how + ", entered by predict" * cut)
 
     def precision(self):
         held = {str(self.keras.backend.standardize_dtype(each.dtype)) for each in self.model.variables}

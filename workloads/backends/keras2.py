@@ -72,6 +72,13 @@ class Backend(base.Backend):
     def isa_used(self):
         return self.below.isa_used(self.model, self.fed)
 
+    def execution_state(self):
+        """Keras makes `predict_function` where a batch is predicted, and none for a `K.function` of the model."""
+        made = getattr(self.model, "predict_function", None) is not None
+        name = getattr(self.function, "__name__", type(self.function).__name__)
+        how = "predict_function {0}, entered by {1}".format("made" if made else "never made", name)
+        return ({"predict_on_batch": "default", "predict": "predict"}.get(name) if made else "function", how)
+
     def precision(self):
         return K.floatx()
 

@@ -86,6 +86,10 @@ class Backend(tflite_graph.Writer):
     def _delegates(self):
         return [each for each in self._details() if each["op_name"] == "DELEGATE"]
 
+    def execution_state(self):
+        count = len(self._delegates())
+        return ("default" if count else "no-delegate", "{0} operators of the interpreter are delegates".format(count))
+
     def precision(self):
         details = self.interpreter.get_input_details() + self.interpreter.get_output_details()
         return ", ".join(sorted({np.dtype(each["dtype"]).name for each in details}))

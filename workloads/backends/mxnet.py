@@ -43,13 +43,15 @@ class Block(mx.gluon.HybridBlock):
 
 
 class Backend(base.Backend):
-    """`default` binds the whole graph once, as the Module API does; `hybrid` is a hybridized Gluon block with static
-    memory and shapes, `imperative` the operators themselves, one call each.
+    """`default` is the executor that the whole graph is bound to, `module` the Module API above it; `hybrid` is a
+    hybridized Gluon block with static memory and shapes, `gluon` the block as it is, `imperative` the operators
+    themselves, one call each.
     """
 
     name = "mxnet"
-    modes = ("default", "hybrid", "imperative")
+    modes = ("default", "module", "hybrid", "gluon", "imperative")
     differentiates = True
+    executor = module = block = None  # whichever of them the mode makes
 
     def configure(self):
         self.pool = {"OMP_NUM_THREADS": int(os.environ.get("OMP_NUM_THREADS", "0"))}
@@ -76,14 +78,39 @@ class Backend(base.Backend):
             found = self.walk([(node, bound(function)) for node, function in made], named, self.outputs)
             return [found[name] for name in self.outputs]
 
-        {"default": self._bind, "hybrid": self._hybridize, "imperative": self._keep}[self.execution](
-            walk, arrays, states
-        )
+        ways = {
+            "default": self._bind,
+            "module": self._bind_module,
+            "hybrid": self._hybridize,
+            "gluon": self._block,
+            "imperative": self._keep,
+        }
+        ways[self.execution](walk, arrays, states)
 
-    def _bind(self, walk, arrays, states):
+    def _symbol(self, walk, arrays):
         variables = {name: mx.sym.Variable(name, shape=array.shape) for name, array in arrays.items()}
         tensors = [mx.sym.Variable(name, shape=self.shapes[name]) for name in self.names]
-        symbol = mx.sym.Group(walk(mx.sym, tensors, variables))
+        return mx.sym.Group(walk(mx.sym, tensors, variables))
+
+    def _bind_module(self, walk, arrays, states):
+        module = mx.mod.Module(self._symbol(walk, arrays), self.names, label_names=None, context=mx.cpu())
+        module.bind([(name, self.shapes[name]) for name in self.names], for_training=False)
+        placed = {name: mx.nd.array(array) for name, array in arrays.items()}
+        module.set_params(
+            {name: array for name, array in placed.items() if name not in states},
+            {name: array for name, array in placed.items() if name in states},
+        )
+        self.module = module
+        self.place = self._hold
+
+        def run():
+            module.forward(mx.io.DataBatch(self.tensors), is_train=False)
+            return module.get_outputs()
+
+        self.run = run
+
+    def _bind(self, walk, arrays, states):
+        symbol = self._symbol(walk, arrays)
         self.executor = symbol.simple_bind(mx.cpu(), grad_req="null", **self.shapes)
         placed = {name: mx.nd.array(array) for name, array in arrays.items()}
         self.executor.copy_params_from(
@@ -151,8 +178,11 @@ class Backend(base.Backend):
         return {name: self.executor.grad_dict[known].asnumpy() for name, known in self.learnt.items()}
 
     def _hybridize(self, walk, arrays, states):
-        self.block = Block(arrays, walk)
+        self._block(walk, arrays, states)
         self.block.hybridize(static_alloc=True, static_shape=True)
+
+    def _block(self, walk, arrays, states):
+        self.block = Block(arrays, walk)
         self.place = self._hold
         self.run = lambda: self.block(*self.tensors)
 
@@ -195,6 +225,20 @@ class Backend(base.Backend):
         order = ("CPU_AVX2", "CPU_AVX", "CPU_SSE4_2", "CPU_SSE4_1", "CPU_SSE3", "CPU_SSE2", "CPU_SSE")
         found = [name for name in order if name in self._features()]
         return "compiled for {0}".format(found[0][len("CPU_") :]) if found else None
+
+    def execution_state(self):
+        if self.executor is not None:
+            return (
+                "default",
+                "a bound {0} of {1} arrays".format(type(self.executor).__name__, len(self.executor.arg_arrays)),
+            )
+        if self.module is not None:
+            training = "training" if self.module.for_training else "inference"
+            return ("module" if self.module.binded else None, "Module.binded, for {0}".format(training))
+        if self.block is None:
+            return ("imperative", "neither an executor nor a block was made")
+        cached = self.block._cached_op is not None  # noqa: SLF001  (no public name says it)
+        return ("hybrid" if cached else "gluon", "the block has {0}".format("a CachedOp" if cached else "no CachedOp"))
 
     def arithmetic(self):
         recording = mx.autograd.is_recording() or any(getattr(array, "grad", None) is not None for array in self.result)

@@ -93,6 +93,11 @@ class Backend(base.Backend):
     def pools(self):
         return {"num_threads": self.net.opt.num_threads}
 
+    def execution_state(self):
+        off = [option for option in WINOGRAD if not getattr(self.net.opt, option)]
+        how = "of the net's options, off: {0}".format(", ".join(off) or "none of Winograd's")
+        return ("no-winograd" if len(off) == len(WINOGRAD) else "default", how)
+
     def precision(self):
         narrow = [name for name in NARROW if getattr(self.net.opt, name)]
         return "float32" if not narrow else "float32 and less ({0})".format(", ".join(narrow))

@@ -8,18 +8,32 @@ import onnxruntime
 from workloads import onnx_graph
 from workloads.evidence import contents
 
+LEVELS = {
+    "default": "ORT_ENABLE_ALL",
+    "extended": "ORT_ENABLE_EXTENDED",
+    "basic": "ORT_ENABLE_BASIC",
+    "unoptimised": "ORT_DISABLE_ALL",
+}
+"""Execution mode -> graph optimisation level."""
+
 
 class Backend(onnx_graph.Writer):
-    """One session over a model whose weights stay where they are."""
+    """One session over a model whose weights stay where they are.
+
+    The modes are the levels of graph optimisation: `default` is all of it, `extended` leaves the layout of images
+    alone, `basic` only folds and drops what is redundant, `unoptimised` runs the model node by node as it was written.
+    """
 
     name = "onnxruntime"
+    modes = tuple(LEVELS)
     devices = ("cpu", "cuda")
 
     def configure(self):
         self.options = onnxruntime.SessionOptions()
         self.options.intra_op_num_threads = self.threads
         self.options.inter_op_num_threads = 1
-        self.options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        level = getattr(onnxruntime.GraphOptimizationLevel, LEVELS[self.execution])
+        self.options.graph_optimization_level = level
         self.providers = ["CPUExecutionProvider"]
         if self.device == "cuda":
             onnxruntime.preload_dlls(directory="")  # CUDA's libraries from the wheels that lie beside this one
@@ -85,6 +99,11 @@ class Backend(onnx_graph.Writer):
     def pools(self):
         options = self.session.get_session_options()
         return {"intra_op": options.intra_op_num_threads, "inter_op": options.inter_op_num_threads}
+
+    def execution_state(self):
+        level = self.session.get_session_options().graph_optimization_level.name
+        mode = next((mode for mode, name in LEVELS.items() if name == level), None)
+        return (mode, "graph_optimization_level of the session: {0}".format(level))
 
     def precision(self):
         types = {value.type for value in self.session.get_inputs() + self.session.get_outputs()}

@@ -16,19 +16,26 @@ PRODUCTS = ("Convolution", "GroupConvolution", "FullyConnected", "MatMul")
 
 
 class Backend(base.Backend):
-    """One stream, one request, float32: left alone, OpenVINO takes bfloat16 on a CPU that has it."""
+    """In float32: left alone, OpenVINO takes bfloat16 on a CPU that has it.
+
+    `default` is the hint LATENCY with one stream and one request that has all threads. `throughput` is the hint
+    THROUGHPUT, whose streams share the threads: a step divides the batch among as many requests as there are streams,
+    starts all of them and waits for all. With one thread there is one stream, and only the hint differs.
+    """
 
     name = "openvino"
+    modes = ("default", "throughput")
 
     def configure(self):
         self.core = openvino.Core()
         self.settings = {
             "INFERENCE_PRECISION_HINT": "f32",
             "INFERENCE_NUM_THREADS": str(self.threads),
-            "NUM_STREAMS": "1",
-            "PERFORMANCE_HINT": "LATENCY",
+            "PERFORMANCE_HINT": "LATENCY" if self.execution == "default" else "THROUGHPUT",
             "ENABLE_CPU_PINNING": "NO",  # the host has pinned the process
         }
+        if self.execution == "default":
+            self.settings["NUM_STREAMS"] = "1"
 
     def build(self, nodes, weights, inputs, outputs):
         parameters = {name: ops.parameter(shape, np.float32, name) for name, shape in inputs.items()}
@@ -36,8 +43,44 @@ class Backend(base.Backend):
         made = self.walk(self.operators(nodes, weights), parameters, outputs)
         model = openvino.Model([ops.result(made[name]) for name in outputs], list(parameters.values()), "network")
         self.compiled = self.core.compile_model(model, "CPU", self.settings)
-        self.request = self.compiled.create_infer_request()
         self.positions = {name: i for i, name in enumerate(inputs)}
+        streams = self._streams()
+        if streams > 1:
+            self._divide(model, inputs, streams)
+            return
+        self.request = self.compiled.create_infer_request()
+
+    def _divide(self, model, inputs, streams):
+        """Compile for a share of the batch, with one request per stream."""
+        shapes = [list(shape) for shape in inputs.values()]
+        if len(shapes) > 1 or shapes[0][0] % streams:
+            reason = "mode 'throughput': inputs {0} cannot be divided among {1} streams"
+            raise Unsupported(reason.format(dict(inputs), streams))
+        model.reshape([shapes[0][0] // streams] + shapes[0][1:])
+        self.compiled = self.core.compile_model(model, "CPU", dict(self.settings, NUM_STREAMS=str(streams)))
+        self.requests = [self.compiled.create_infer_request() for _ in range(streams)]
+        self.load, self.step, self.fetch = self._load_parts, self._step_parts, self._fetch_parts
+
+    def _load_parts(self, arrays):
+        (whole,) = arrays.values()
+        self.arrays = np.split(np.ascontiguousarray(whole), len(self.requests))
+        for request, part in zip(self.requests, self.arrays):  # noqa: B905
+            request.set_input_tensor(0, openvino.Tensor(part, shared_memory=True))
+
+    def _step_parts(self):
+        for request in self.requests:
+            request.start_async(share_inputs=True)
+
+    def _fetch_parts(self):
+        for request in self.requests:
+            request.wait()
+        found = {}
+        for i, name in enumerate(self.outputs):
+            found[name] = np.concatenate([request.get_output_tensor(i).data for request in self.requests])
+        return found
+
+    def _streams(self):
+        return int(self.compiled.get_property("NUM_STREAMS"))
 
     def load(self, arrays):
         self.arrays = {
@@ -71,6 +114,12 @@ class Backend(base.Backend):
 
     def pools(self):
         return {"inference": int(self.compiled.get_property("INFERENCE_NUM_THREADS"))}
+
+    def execution_state(self):
+        hint = self.compiled.get_property("PERFORMANCE_HINT")
+        hint = str(getattr(hint, "name", hint)).rpartition(".")[2]
+        how = "of the compiled model: PERFORMANCE_HINT {0}, NUM_STREAMS {1}".format(hint, self._streams())
+        return ({"LATENCY": "default", "THROUGHPUT": "throughput"}.get(hint), how)
 
     def isa_used(self):
         """The widest that a kernel's name tells: `brgconv_avx512_f32` -> `avx512`."""

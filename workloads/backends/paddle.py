@@ -39,17 +39,18 @@ class Network(paddle.nn.Layer):
 
 
 class Backend(base.Backend):
-    """`default` is paddle.inference with its passes, as one deploys it; `eager` calls one kernel after another.
+    """`default` is paddle.inference with its passes, as one deploys it; `static` is the layer made a program by
+    `to_static`, `eager` calls one kernel after another.
 
     Only the inference engine hands work to oneDNN: FLAGS_use_onednn changes nothing of what dygraph calls.
     """
 
     name = "paddle"
-    modes = ("default", "eager")
+    modes = ("default", "static", "eager")
 
     def configure(self):
-        if self.execution == "eager" and self.onednn == "on":
-            raise Unsupported("mode 'eager': oneDNN is for the inference engine alone")
+        if self.execution != "default" and self.onednn == "on":
+            raise Unsupported("mode {0!r}: oneDNN is for the inference engine alone".format(self.execution))
         paddle.set_device("cpu")
         paddle.set_flags({THREADS: self.threads})
         paddle.base.core.set_num_threads(self.threads)  # dygraph reads the flag once, when it is imported
@@ -70,6 +71,9 @@ class Backend(base.Backend):
         if self.execution == "default":
             self._deploy(inputs)
             self.network = None  # the predictor has weights of its own
+        elif self.execution == "static":
+            specs = [paddle.static.InputSpec(list(shape), "float32", name) for name, shape in inputs.items()]
+            self.network = paddle.jit.to_static(self.network, input_spec=[specs], full_graph=True)
 
     def _deploy(self, inputs):
         specs = [paddle.static.InputSpec(list(shape), "float32", name) for name, shape in inputs.items()]
@@ -138,9 +142,17 @@ class Backend(base.Backend):
             return {"cpu_math_library": self.config.cpu_math_library_num_threads()}
         return {"dygraph": int(paddle.get_flags([THREADS])[THREADS])}
 
+    def execution_state(self):
+        if self.network is None:
+            return ("default", "a predictor of paddle.inference, ir_optim {0}".format(self.config.ir_optim()))
+        program = getattr(self.network.forward, "concrete_program", None)
+        if program is None:
+            return ("eager", "in_dynamic_mode() {0}, and the layer is no program".format(paddle.in_dynamic_mode()))
+        return ("static", "a program of {0} operators".format(len(program.main_program.global_block().ops)))
+
     def precision(self):
         """The types of oneDNN's products in one step; where it has none, the type that the program returns."""
-        if self.execution == "eager":
+        if self.execution != "default":
             return paddle.get_default_dtype()
         types = {handle.type().name.lower() for handle in self.fetched}
         if self.onednn == "on":
@@ -155,8 +167,8 @@ class Backend(base.Backend):
         return {"gradients": "on" if recorded else "off"}
 
     def onednn_state(self):
-        if self.execution == "eager":
-            return ("off", None, "dygraph calls no kernel of oneDNN")
+        if self.execution != "default":
+            return ("off", None, "neither dygraph nor its programs call a kernel of oneDNN")
         on = self.config.onednn_enabled()
         return ("on" if on else "off", None, "Config.onednn_enabled() of the predictor")
 

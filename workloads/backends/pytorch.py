@@ -20,8 +20,8 @@ class Backend(base.Backend):
     """Eager mode: `default` keeps images as NCHW, `channels_last` stores them as NHWC, as its documentation advises.
 
     `jit` traces the network, freezes the trace and optimises it for inference, as far as the version can; `compile` has
-    Inductor write C++ for it. `autograd` records what gradients need, as published inference scripts did by mistake: no
-    row has it of its own.
+    Inductor write C++ for it. `autograd` is eager mode without `no_grad`: it records what gradients need, as published
+    inference scripts did by mistake.
     """
 
     name = "pytorch"
@@ -36,6 +36,7 @@ class Backend(base.Backend):
     listens_at_start = not hasattr(torch._C, "_verbose")  # noqa: SLF001  (before 1.13)
 
     def configure(self):
+        self.images = []
         self.place = torch.device("cuda:0" if self.device == "cuda" else "cpu")
         if self.device == "cuda":
             if not torch.cuda.is_available():
@@ -62,6 +63,9 @@ class Backend(base.Backend):
         self.outputs = list(outputs)
         self.names = sorted(inputs)
         net = Network(self, self.operators(nodes, weights), self.names)
+        shapes = [tuple(shape) for shape in inputs.values()] + [tuple(kernel.shape) for kernel in self.images]
+        if self.execution == "channels_last" and not any(len(s) == 4 and s[1] > 1 < s[2] * s[3] for s in shapes):
+            raise Unsupported("mode 'channels_last': no image or kernel of this network has another order in it")
         if self.execution == "jit":
             net = traced(net, [torch.zeros(inputs[name]) for name in self.names], self.onednn)
         elif self.execution == "compile":
@@ -138,6 +142,7 @@ class Backend(base.Backend):
 
     def _weights(self, weights):
         placed = {key: self._place(torch.from_numpy(array)) for key, array in weights.items()}
+        self.images.extend(tensor for tensor in placed.values() if tensor.dim() == 4)
         for key, tensor in placed.items():
             tensor.requires_grad_((self.learnt is not None or self.execution == "autograd") and key in LEARNT)
             if self.learnt is not None and key in LEARNT:
@@ -190,10 +195,25 @@ class Backend(base.Backend):
         # Keras, which computes in this framework, hands over what its model gave: by name.
         return self.result.values() if isinstance(self.result, dict) else self.result
 
+    def execution_state(self):
+        if self.execution == "compile":
+            return dynamo_state()
+        if isinstance(self.net, torch.jit.ScriptModule):
+            left = len(list(self.net.parameters()))
+            return ("jit", "{0}, {1} parameters outside its graph".format(type(self.net).__name__, left))
+        images = self.images + [tensor for tensor in self.tensors if tensor.dim() == 4]
+        turned = sum(1 for tensor in images if not tensor.is_contiguous())
+        how = "a module in Python, {0} of {1} images and kernels stored as NHWC".format(turned, len(images))
+        if self.learnt is None and self._recorded():
+            return ("autograd", how + ", the output has a grad_fn")
+        return ("channels_last" if turned else "default", how)
+
+    def _recorded(self):
+        return any(tensor.requires_grad or tensor.grad_fn is not None for tensor in self._results())
+
     def arithmetic(self):
-        recorded = any(tensor.requires_grad or tensor.grad_fn is not None for tensor in self._results())
         return {
-            "gradients": "on" if recorded else "off",
+            "gradients": "on" if self._recorded() else "off",
             "tf32": self._tf32(),
         }
 
@@ -372,6 +392,15 @@ def compiled(net):
     # A trace by torch.fx makes buffers of the weights that our operators hold: only those can be frozen.
     optimised = torch.compile(fx.symbolic_trace(Listed(net)).eval(), dynamic=False)
     return lambda *tensors: optimised(list(tensors))
+
+
+def dynamo_state():
+    """("compile", how) where Dynamo handed a graph to Inductor in this process."""
+    from torch._dynamo.utils import counters  # noqa: PLC0415
+
+    graphs, breaks = counters["stats"]["unique_graphs"], sum(counters["graph_break"].values())
+    how = "Dynamo's counters: {0} graph with {1} calls, {2} graph breaks"
+    return ("compile" if graphs else "default", how.format(graphs, counters["stats"]["calls_captured"], breaks))
 
 
 def recording(wanted):

@@ -4,35 +4,9 @@
 import numpy as np
 import tensorflow as tf
 
-from workloads.backends import base, tensorflow_evidence
+from workloads.backends import tensorflow_evidence
 from workloads.backends.base import Unsupported
-from workloads.backends.padding import is_same
-
-FROM_NCHW = (0, 3, 1, 2)
-"""Where an axis of NCHW lies in NHWC."""
-
-
-def conv_padding(node):
-    """ONNX's pads as the `padding` of a convolution: a word where one says the same, otherwise pairs."""
-    return "SAME" if is_same(node) else pairs(node.attrs.get("pads", [0, 0, 0, 0]))
-
-
-def pairs(pads):
-    """[top, left, bottom, right] in NHWC, for each axis before and after; `VALID` where all are 0."""
-    top, left, bottom, right = pads
-    return [[0, 0], [top, bottom], [left, right], [0, 0]] if any(pads) else "VALID"
-
-
-def pool_geometry(node):
-    """(kernel, strides, padding) of a pool."""
-    if list(node.attrs.get("dilations", [1, 1])) != [1, 1] or node.attrs.get("ceil_mode", 0):
-        raise Unsupported("{0}: dilations and ceil_mode".format(node.name))
-    return node.attrs["kernel_shape"], node.attrs.get("strides", [1, 1]), pairs(node.attrs.get("pads", [0, 0, 0, 0]))
-
-
-def nhwc(shape):
-    """The shape of an image batch with its channels last; any other shape as it is."""
-    return [shape[0], shape[2], shape[3], shape[1]] if len(shape) == 4 else list(shape)
+from workloads.backends.tensorflow_operators import LOSSES, Operators, conv_padding, nhwc, pool_geometry
 
 
 def variable(array):
@@ -73,24 +47,12 @@ def depthwise(node, kernel):
     return lambda x: tf.nn.depthwise_conv2d(tf.pad(x, padding), kernel, strides, "VALID", dilations=dilations)
 
 
-def cross_entropy(logits, labels):
-    """Its mean over the batch."""
-    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))
-
-
-def mean_squared_error(output, targets):
-    """Over all numbers."""
-    return tf.reduce_mean(tf.math.squared_difference(output, targets))
-
-
-LOSSES = {"cross_entropy": cross_entropy, "mean_squared_error": mean_squared_error}
-
-
-class Backend(base.Backend):
-    """`default` is the graph that `tf.function` makes, `eager` one kernel after another, `xla` the whole compiled."""
+class Backend(Operators):
+    """`default` is the graph that `tf.function` makes, `frozen` the same with its variables made constants, `eager` one
+    kernel after another, `xla` the whole compiled."""
 
     name = "tensorflow"
-    modes = ("default", "eager", "xla")
+    modes = ("default", "frozen", "eager", "xla")
     devices = ("cpu", "cuda")
     differentiates = True
     learnt = None  # name -> its variables, where gradients are asked for
@@ -114,23 +76,25 @@ class Backend(base.Backend):
         made = self.operators(nodes, weights)
 
         def network(*tensors):
+            self.eagerly = tf.executing_eagerly()
             return self.walk(made, dict(zip(inputs, tensors)), outputs)  # noqa: B905  (3.10 has it)
 
-        self.network = network
+        self.weighted = any(weights.values())
+        if self.execution == "frozen" and not self.weighted:
+            raise Unsupported("mode 'frozen': this network has no weights")
+        self.network, self.outputs = network, list(outputs)
         self.signature = [tf.TensorSpec(nhwc(shape), tf.float32, name) for name, shape in inputs.items()]
-        if self.execution == "eager":
-            self.function = network
-        else:
-            self.function = self._traced().get_concrete_function()
+        self.function = network if self.execution == "eager" else self._concrete()
 
     def build_gradient(self, nodes, weights, inputs, loss):
-        if self.execution == "xla":
-            raise Unsupported("mode 'xla': gradients are those of the graph and of eager mode")
-        self.learnt = {}
+        if self.execution not in ("default", "eager"):
+            raise Unsupported("mode {0!r}: gradients are those of the graph and of eager mode".format(self.execution))
+        self.learnt, self.weighted = {}, True
         made, measure = self.operators(nodes, weights), LOSSES[loss.name]
         variables = [variable for parts in self.learnt.values() for variable, _ in parts]
 
         def network(*tensors):
+            self.eagerly = tf.executing_eagerly()
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(variables)
                 found = self.walk(made, dict(zip(inputs, tensors)), [loss.output])[loss.output]  # noqa: B905
@@ -146,7 +110,7 @@ class Backend(base.Backend):
         self.tensors.append(tf.constant(targets))
         if self.function is None:
             self.signature.append(tf.TensorSpec(targets.shape, self.tensors[-1].dtype, "targets"))
-            self.function = self.network if self.execution == "eager" else self._traced().get_concrete_function()
+            self.function = self.network if self.execution == "eager" else self._concrete()
 
     def _fetch_loss(self):
         return {"loss": self.result["loss"].numpy().reshape(1)}
@@ -161,7 +125,7 @@ class Backend(base.Backend):
             found[name] = np.concatenate(arrays)
         return found
 
-    def _learnt(self, node, key, array, axes=None, back=None):
+    def learnt_weight(self, node, key, array, axes=None, back=None):
         """A variable with its axes in TensorFlow's order; where gradients are asked for, with the way back."""
         made = variable(array.transpose(axes) if axes else array)
         if self.learnt is not None:
@@ -173,9 +137,25 @@ class Backend(base.Backend):
         self.network = lambda *tensors: network(weights, tensors)
         self.signature = None  # the tensors of the first call
 
+    def _again(self):
+        """The function anew, not called before: only then does TensorFlow keep the graph that it executes."""
+        return self._concrete() if self.execution == "frozen" else self._traced()
+
     def _traced(self):
         options = {"jit_compile": True} if self.execution == "xla" else {}
         return tf.function(self.network, input_signature=self.signature, **options)
+
+    def _concrete(self):
+        """One graph, ready to be called."""
+        function = self._traced().get_concrete_function()
+        if self.execution != "frozen":
+            return function
+        from tensorflow.python.framework import convert_to_constants  # noqa: PLC0415  (what guides import: no public name)
+
+        # Its outputs come as a list, in the order of the sorted keys of what was a dictionary.
+        frozen, names = convert_to_constants.convert_variables_to_constants_v2(function), sorted(self.outputs)
+        self.graph = frozen.graph
+        return lambda *tensors: dict(zip(names, frozen(*tensors)))  # noqa: B905  (3.10 has it)
 
     def load(self, arrays):
         transposed = [arrays[spec.name] for spec in self.signature if spec.name in arrays]
@@ -211,6 +191,12 @@ class Backend(base.Backend):
             return tensorflow_evidence.xla_libraries(self._traced(), self.tensors)
         return tensorflow_evidence.static_libraries()
 
+    def execution_state(self):
+        if self.eagerly:
+            return ("eager", "tf.executing_eagerly() inside the network")
+        graph = getattr(self.function, "graph", None) or self.graph
+        return tensorflow_evidence.graph_mode(graph, self.function, self.weighted)
+
     def precision(self):
         allowed = self.device == "cuda" and tf.config.experimental.tensor_float_32_execution_enabled()
         return "float32, products tf32" if allowed else "float32"
@@ -224,7 +210,7 @@ class Backend(base.Backend):
         return {"gradients": "off", "tf32": "allowed" if allowed else "off"}
 
     def onednn_state(self):
-        state, reason = tensorflow_evidence.onednn_state(self.execution, self._traced(), self.tensors)
+        state, reason = tensorflow_evidence.onednn_state(self.execution, self._again(), self.tensors)
         return (state, tensorflow_evidence.version("onednn"), reason)
 
     # -- ONNX's operators ------------------------------------------------------------------------------------------
@@ -233,15 +219,15 @@ class Backend(base.Backend):
         w, group = weights["W"], node.attrs.get("group", 1)
         if group > 1 and w.shape[1] == 1:
             by_channel = w.reshape((group, -1) + w.shape[2:])
-            convolved = depthwise(node, self._learnt(node, "W", by_channel, (2, 3, 0, 1), (2, 3, 0, 1)))
-        elif group > 1 and self.execution == "default" and self.onednn != "on":
+            convolved = depthwise(node, self.learnt_weight(node, "W", by_channel, (2, 3, 0, 1), (2, 3, 0, 1)))
+        elif group > 1 and self.execution in ("default", "frozen") and self.onednn != "on":
             parts = np.split(w, group)
-            convolved = split(node, [self._learnt(node, "W", part, (2, 3, 1, 0), (3, 2, 0, 1)) for part in parts])
+            convolved = split(node, [self.learnt_weight(node, "W", part, (2, 3, 1, 0), (3, 2, 0, 1)) for part in parts])
         else:
-            convolved = convolution(node, self._learnt(node, "W", w, (2, 3, 1, 0), (3, 2, 0, 1)))
+            convolved = convolution(node, self.learnt_weight(node, "W", w, (2, 3, 1, 0), (3, 2, 0, 1)))
         if "B" not in weights:
             return convolved
-        bias = self._learnt(node, "B", weights["B"])
+        bias = self.learnt_weight(node, "B", weights["B"])
         return lambda x: tf.nn.bias_add(convolved(x), bias)
 
     def BatchNormalization(self, node, weights):
@@ -249,9 +235,6 @@ class Backend(base.Backend):
         epsilon = node.attrs.get("epsilon", 1e-5)
         fused = tf.compat.v1.nn.fused_batch_norm  # what Keras's layer calls; there is no fused one outside compat.v1
         return lambda x: fused(x, *args, epsilon=epsilon, is_training=False)[0]
-
-    def Relu(self, node, weights):
-        return tf.nn.relu
 
     def MaxPool(self, node, weights):
         kernel, strides, padding = pool_geometry(node)
@@ -266,57 +249,3 @@ class Backend(base.Backend):
         if not node.attrs.get("count_include_pad", 0):
             raise Unsupported("{0}: avg_pool2d has no explicit pads that do not count".format(node.name))
         return lambda x: tf.nn.avg_pool2d(tf.pad(x, padding), kernel, strides, "VALID")
-
-    def GlobalAveragePool(self, node, weights):
-        return lambda x: tf.reduce_mean(x, axis=[1, 2], keepdims=True)
-
-    def Flatten(self, node, weights):
-        if node.attrs.get("axis", 1) != 1:
-            raise Unsupported("{0}: Flatten with axis {1}".format(node.name, node.attrs["axis"]))
-
-        def flatten(x):
-            if len(x.shape) == 4 and x.shape[1] * x.shape[2] > 1:  # ONNX's order is channels first
-                x = tf.transpose(x, [0, 3, 1, 2])
-            return tf.reshape(x, [x.shape[0], -1])
-
-        return flatten
-
-    def Gemm(self, node, weights):
-        if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
-            raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
-        b = self._learnt(node, "B", weights["B"], *([(1, 0)] * 2 if node.attrs.get("transB", 0) else ()))
-        if "C" not in weights:
-            return lambda x: tf.matmul(x, b)
-        c = self._learnt(node, "C", weights["C"])
-        return lambda x: tf.nn.bias_add(tf.matmul(x, b), c)
-
-    def MatMul(self, node, weights):
-        return tf.matmul
-
-    def Add(self, node, weights):
-        return tf.add
-
-    def Mul(self, node, weights):
-        return tf.multiply
-
-    def Concat(self, node, weights):
-        axis = node.attrs["axis"]
-        return lambda *tensors: tf.concat(tensors, FROM_NCHW[axis] if len(tensors[0].shape) == 4 else axis)
-
-    def Clip(self, node, weights):
-        low, high = node.attrs["min"], node.attrs["max"]
-        return tf.nn.relu6 if (low, high) == (0, 6) else lambda x: tf.clip_by_value(x, low, high)
-
-    def Sigmoid(self, node, weights):
-        return tf.sigmoid
-
-    def LRN(self, node, weights):
-        size, attrs = node.attrs["size"], node.attrs
-        if size % 2 == 0:
-            raise Unsupported("{0}: TensorFlow's window has a radius, not an even size".format(node.name))
-        alpha, beta, bias = attrs.get("alpha", 1e-4) / size, attrs.get("beta", 0.75), attrs.get("bias", 1.0)
-        return lambda x: tf.nn.local_response_normalization(x, size // 2, bias, alpha, beta)
-
-    def Softmax(self, node, weights):
-        axis = node.attrs.get("axis", -1)
-        return lambda x: tf.nn.softmax(x, FROM_NCHW[axis] if len(x.shape) == 4 else axis)

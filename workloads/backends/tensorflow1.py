@@ -8,9 +8,9 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from workloads.backends import base, tensorflow1_evidence
+from workloads.backends import tensorflow1_evidence
 from workloads.backends.base import Unsupported
-from workloads.backends.tensorflow import FROM_NCHW, LOSSES, conv_padding, nhwc, pool_geometry
+from workloads.backends.tensorflow_operators import LOSSES, Operators, conv_padding, nhwc, pool_geometry
 from workloads.evidence import capture
 
 ALIGNMENT = 64
@@ -28,7 +28,7 @@ def aligned(array):
     return made
 
 
-class Backend(base.Backend):
+class Backend(Operators):
     """`default` holds the weights in variables, `frozen` as constants, `xla` has clusters of the graph compiled."""
 
     name = "tensorflow"
@@ -45,14 +45,18 @@ class Backend(base.Backend):
             device_count={"GPU": 0},
         )
         if self.execution == "xla":
-            from tensorflow.core.protobuf import rewriter_config_pb2  # noqa: PLC0415  (1.3 has neither it nor XLA)
+            from tensorflow.core.protobuf import rewriter_config_pb2  # noqa: PLC0415
 
+            if not hasattr(rewriter_config_pb2.RewriterConfig, "OFF"):
+                raise Unsupported("mode 'xla': TensorFlow {0} was built without the compiler".format(tf.__version__))
             options = self.config.graph_options
             options.optimizer_options.global_jit_level = tf.OptimizerOptions.ON_1
             # It would fuse what XLA then does not know: of VGG-16 nothing is left to compile.
             options.rewrite_options.remapping = rewriter_config_pb2.RewriterConfig.OFF
 
     def build(self, nodes, weights, inputs, outputs):
+        if self.execution == "frozen" and not any(weights.values()):
+            raise Unsupported("mode 'frozen': this network has no weights")
         with self._begin(inputs):
             tensors = self.walk(self.operators(nodes, weights), self.entries, outputs)
         self.outputs = list(outputs)
@@ -98,6 +102,7 @@ class Backend(base.Backend):
         sys.stderr.write(self.log)
         for variable, value, array in self.values:
             self.session.run(variable.initializer, {value: array})
+        self.variables = len(self.values)
         del self.values
         self.graph.finalize()
         self.function = self.session.make_callable(self.fetches, self.feeds)
@@ -108,7 +113,6 @@ class Backend(base.Backend):
         self.session = tf.Session(graph=self.graph, config=self.config)
 
     def learnt_weight(self, node, key, array, axes=None, back=None):
-        """A weight with its axes in TensorFlow's order, that remembers its name and the way back to ONNX's."""
         made = self.weight(np.ascontiguousarray(array.transpose(axes)) if axes else array)
         one = (made, lambda found: found.transpose(back).reshape(array.shape) if back else found)
         self.learnt.setdefault("{0}.{1}".format(node.name, key), []).append(one)
@@ -149,6 +153,9 @@ class Backend(base.Backend):
             "intra_op": self.config.intra_op_parallelism_threads,
             "inter_op": self.config.inter_op_parallelism_threads,
         }
+
+    def execution_state(self):
+        return tensorflow1_evidence.execution_state(self.executed(), self.variables)
 
     def isa_used(self):
         return tensorflow1_evidence.isa_used(self.executed(), self.log)
@@ -223,9 +230,6 @@ class Backend(base.Backend):
         epsilon = node.attrs.get("epsilon", 1e-5)
         return lambda x: tf.nn.fused_batch_norm(x, *args, epsilon=epsilon, is_training=False)[0]
 
-    def Relu(self, node, weights):
-        return tf.nn.relu
-
     def MaxPool(self, node, weights):
         kernel, strides, padding = pool_geometry(node)
         size, strides = [1, kernel[0], kernel[1], 1], [1, strides[0], strides[1], 1]
@@ -239,66 +243,6 @@ class Backend(base.Backend):
         if padding != "VALID" and not node.attrs.get("count_include_pad", 0):
             raise Unsupported("{0}: avg_pool has no explicit pads that do not count".format(node.name))
         return padded(padding, lambda x, word: tf.nn.avg_pool(x, size, strides, word))
-
-    def GlobalAveragePool(self, node, weights):
-        return lambda x: tf.reduce_mean(x, [1, 2], True)  # noqa: FBT003  (`keep_dims` until 1.4, `keepdims` since)
-
-    def Flatten(self, node, weights):
-        if node.attrs.get("axis", 1) != 1:
-            raise Unsupported("{0}: Flatten with axis {1}".format(node.name, node.attrs["axis"]))
-
-        def flatten(x):
-            shape = x.shape.as_list()
-            if len(shape) == 4 and shape[1] * shape[2] > 1:  # ONNX's order is channels first
-                x = tf.transpose(x, [0, 3, 1, 2])
-            return tf.reshape(x, [shape[0], -1])
-
-        return flatten
-
-    def Gemm(self, node, weights):
-        if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
-            raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
-        b = self.learnt_weight(node, "B", weights["B"], *([(1, 0)] * 2 if node.attrs.get("transB", 0) else ()))
-        if "C" not in weights:
-            return lambda x: tf.matmul(x, b)
-        c = self.learnt_weight(node, "C", weights["C"])
-        return lambda x: tf.nn.bias_add(tf.matmul(x, b), c)
-
-    def MatMul(self, node, weights):
-        return tf.matmul
-
-    def Add(self, node, weights):
-        return tf.add
-
-    def Mul(self, node, weights):
-        return tf.multiply
-
-    def Concat(self, node, weights):
-        axis = node.attrs["axis"]
-        return lambda *tensors: tf.concat(tensors, FROM_NCHW[axis] if len(tensors[0].shape) == 4 else axis)
-
-    def Clip(self, node, weights):
-        low, high = node.attrs["min"], node.attrs["max"]
-        return tf.nn.relu6 if (low, high) == (0, 6) else lambda x: tf.clip_by_value(x, low, high)
-
-    def Sigmoid(self, node, weights):
-        return tf.sigmoid
-
-    def LRN(self, node, weights):
-        size, attrs = node.attrs["size"], node.attrs
-        if size % 2 == 0:
-            raise Unsupported("{0}: TensorFlow's window has a radius, not an even size".format(node.name))
-        alpha, beta, bias = attrs.get("alpha", 1e-4) / size, attrs.get("beta", 0.75), attrs.get("bias", 1.0)
-        return lambda x: tf.nn.local_response_normalization(x, size // 2, bias, alpha, beta)
-
-    def Softmax(self, node, weights):
-        axis = node.attrs.get("axis", -1)
-
-        def softmax(x):
-            rank = len(x.shape)
-            return tf.nn.softmax(x, FROM_NCHW[axis] if rank == 4 else axis % rank)  # `dim` until 1.4, `axis` since
-
-        return softmax
 
 
 def padded(padding, function):

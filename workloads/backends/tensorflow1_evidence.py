@@ -71,6 +71,15 @@ def clusters(counts):
     return "{0} compiled, beside {1}".format(counts["_XlaRun"], shown(counts, PRODUCTS.match) or "no product")
 
 
+def execution_state(counts, variables):
+    """(mode, how): what the graph that ran does with its weights, and whether it has clusters of XLA's."""
+    held = shown(counts, lambda op: op in ("VarHandleOp", "ReadVariableOp", "Const", "_XlaRun")) or "none of them"
+    how = "{0} variables; of variables, constants and clusters the executed graph has {1}".format(variables, held)
+    if counts["_XlaRun"]:
+        return "xla", how
+    return "default" if counts["ReadVariableOp"] or counts["VarHandleOp"] else "frozen", how
+
+
 def static_libraries(counts):
     """Eigen, where it computes a product of the executed graph, and MKL-DNN, as `Backend.static_libraries` has them."""
     made = []

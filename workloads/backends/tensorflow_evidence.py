@@ -52,6 +52,16 @@ def placement(tensors):
     return ", ".join(sorted("cpu" if name.startswith("cpu") else name.replace("gpu", "cuda") for name in names))
 
 
+def graph_mode(graph, function, weights):
+    """(mode, how) of a graph: whether XLA must compile it, and whether it reads the `weights` from variables."""
+    ops = Counter(operation.type for operation in graph.get_operations())
+    how = "a graph of {0} operators, {1} of them read variables".format(sum(ops.values()), ops["ReadVariableOp"])
+    definition = getattr(function, "function_def", None)
+    if definition is not None and definition.attr["_XlaMustCompile"].b:
+        return "xla", how + ", _XlaMustCompile"
+    return "frozen" if weights and not ops["ReadVariableOp"] else "default", how
+
+
 def onednn_state(execution, function, tensors):
     """(state, reason) of `tf.function` `function` called with `tensors`, by the way in which the mode can show it."""
     try:

@@ -31,6 +31,7 @@ def collect(job, backend, step, *, counter, wall_s, denormals):
         "framework_version": backend.version(),
         "package": package.package(backend.module or backend.name),
         "build": backend.build_string(),
+        "execution": execution(backend),
         "device": backend.placement(),
         "precision": backend.precision(),
         "libraries": libraries.describe(paths) + [static(entry) for entry in backend.static_libraries()],
@@ -52,6 +53,12 @@ def collect(job, backend, step, *, counter, wall_s, denormals):
             unavailable[field] = "{0} does not say".format("/proc/cpuinfo" if field == "cpu_model" else backend.name)
     found["unavailable"] = unavailable
     return found
+
+
+def execution(backend):
+    """ExecutionEvidence from what the backend says of it."""
+    seen = backend.execution_state()
+    return seen and {"mode": seen[0], "how": seen[1]}
 
 
 def static(entry):

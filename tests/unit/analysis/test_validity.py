@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.analysis.findings import Validity
 from orchestrator.analysis.validity import judge_record
-from orchestrator.nouns.job import Library, OneDnnEvidence, Threads
+from orchestrator.nouns.job import ExecutionEvidence, Library, OneDnnEvidence, Threads
 from orchestrator.nouns.record import Record, Status
 from orchestrator.nouns.variant import Blas, Device, OneDnn
 from tests.makers import evidence, expected, library, method, mkl, observed, record, reply, variant
@@ -181,6 +181,35 @@ def test_device_and_precision_are_the_ones_asked_for() -> None:
     assert codes(judge_record(seen(variant(device=Device.CUDA)))) == ["claim:device"]
     assert judge_record(seen(variant(device=Device.CUDA), device="cuda:0")).valid
     assert codes(judge_record(seen(precision="bfloat16"))) == ["claim:precision"]
+
+
+def ran_as(mode: str, execution: ExecutionEvidence | None, **fields: Any) -> Record:
+    """Asked for `mode`, and this is what was read back."""
+    return record(mode=mode, reported=reply(evidence=evidence(execution=execution, **fields)))
+
+
+def test_the_mode_of_the_cell_is_the_one_that_was_read_back() -> None:
+    frozen = ExecutionEvidence(mode="frozen", how="no operator reads a variable")
+    assert judge_record(ran_as("frozen", frozen)) == Validity()
+    lie = judge_record(ran_as("xla", frozen))
+    assert lie.invalid_reason == (
+        "invalid(claim:mode): 'xla' asked for, read back: 'frozen' (no operator reads a variable)"
+    )
+    assert codes(judge_record(ran_as("default", frozen))) == ["claim:mode"]
+
+
+def test_a_mode_that_nothing_shows_is_flagged() -> None:
+    silent = judge_record(ran_as("eager", ExecutionEvidence(mode=None, how="it does not say")))
+    assert (codes(silent), flags(silent)) == ([], ["unproved:mode"])
+    assert flags(judge_record(ran_as("eager", None))) == ["unproved:mode"]
+    assert flags(judge_record(ran_as("default", None))) == []
+
+
+def test_the_mode_that_records_gradients_claims_them_and_no_other_may() -> None:
+    recorded = ExecutionEvidence(mode="autograd", how="the output has a grad_fn")
+    assert judge_record(ran_as("autograd", recorded, arithmetic={"gradients": "on"})).valid
+    assert codes(judge_record(ran_as("autograd", recorded, arithmetic={"gradients": "off"}))) == ["claim:gradients"]
+    assert codes(judge_record(ran_as("default", None, arithmetic={"gradients": "on"}))) == ["claim:gradients"]
 
 
 @pytest.mark.parametrize(

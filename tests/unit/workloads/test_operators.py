@@ -23,15 +23,15 @@ Arrays = dict[str, Any]
 BACKENDS = {
     "reference": ("numpy", ["default"]),
     "numpy_blas": ("numpy", ["default"]),
-    "pytorch": ("torch", ["default", "jit"]),
+    "pytorch": ("torch", ["default", "jit", "channels_last", "autograd"]),
     "caffe2": ("caffe2", ["default", "fused"]),
-    "tensorflow": ("tensorflow", ["default", "eager", "xla"]),
-    "onnxruntime": ("onnxruntime", ["default"]),
-    "jax": ("jax", ["default"]),
-    "openvino": ("openvino", ["default"]),
+    "tensorflow": ("tensorflow", ["default", "frozen", "eager", "xla"]),
+    "onnxruntime": ("onnxruntime", ["default", "extended", "basic", "unoptimised"]),
+    "jax": ("jax", ["default"]),  # `eager` shows what it compiled in a process of its own only
+    "openvino": ("openvino", ["default", "throughput"]),
     "keras": ("keras", ["default", "predict", "call"]),  # over what KERAS_BACKEND names
     "caffe": ("caffe", ["default"]),
-    "paddle": ("paddle", ["default", "eager"]),
+    "paddle": ("paddle", ["default", "static", "eager"]),
     "nnabla": ("nnabla", ["default", "imperative"]),
     "tinygrad": ("tinygrad", ["default"]),
     "opencv": ("cv2", ["default", "caffe"]),
@@ -243,3 +243,5 @@ def test_what_a_backend_says_of_itself_has_the_shape_of_evidence(backend: Any) -
     assert version is None or version[0].isdigit()
     assert reason
     assert all(entry["how"] for entry in backend.static_libraries())
+    execution = backend.execution_state()
+    assert execution is None or (execution[0] == backend.execution and execution[1])
