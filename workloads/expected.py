@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from workloads import weights as seeded
-from workloads.backends.base import Node
+from workloads.backends.base import Node, converted
 from workloads.backends.reference import Backend, Oracle
 from workloads.gradient import differentiate
 
@@ -59,7 +59,7 @@ def run(network, inputs, seed, definition=Oracle):
     """Output -> array, node after node with only one node's weights in memory at a time."""
     nodes = [Node(data) for data in network["nodes"]]
     operators = [(node, _deferred(definition(1, "default", "absent"), node, seed)) for node in nodes]
-    arrays = {name: array.astype(definition.dtype) for name, array in inputs.items()}
+    arrays = converted(inputs, definition.dtype)
     return definition.walk(operators, arrays, network["outputs"])
 
 

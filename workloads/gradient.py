@@ -8,7 +8,7 @@ its output and the gradient with respect to that, and gives the gradients with r
 import numpy as np
 
 from workloads import weights as seeded
-from workloads.backends.base import Node, Unsupported
+from workloads.backends.base import Node, Unsupported, converted
 from workloads.backends.reference import Oracle, windows
 
 
@@ -17,8 +17,7 @@ def differentiate(network, batch, seed, definition=Oracle):
     nodes = needed([Node(data) for data in network["nodes"]], network["compared"])
     weights = seeded.make_weights(network, seed)
     backend = definition(1, "default", "absent")
-    inputs = seeded.make_inputs(network, batch, seed)
-    tensors = {name: array.astype(definition.dtype) for name, array in inputs.items()}
+    tensors = converted(seeded.make_inputs(network, batch, seed), definition.dtype)
     for node in nodes:
         function = backend.operators([node], {node.name: weights.get(node.name, {})})[0][1]
         tensors[node.name] = function(*[tensors[name] for name in node.inputs])
@@ -137,6 +136,13 @@ def gemm(node, weights, inputs, output, dy):
     return [dy.dot(b if turned else b.T)], learnt
 
 
+def gather(node, weights, inputs, output, dy):
+    """To each row of the table the sum over the places that took it; the indexes have no gradient."""
+    (rows,), data = inputs, np.zeros_like(weights["data"])
+    np.add.at(data, rows, dy)
+    return [], {"data": data}
+
+
 def lrn(node, weights, inputs, output, dy):
     """y = x s**-beta with s = bias + alpha / size * (the squares of the window of channels)."""
     (x,), size = inputs, node.attrs["size"]
@@ -185,6 +191,7 @@ RULES = {
     "Concat": concat,
     "Conv": conv,
     "Flatten": lambda node, weights, inputs, output, dy: ([dy.reshape(inputs[0].shape)], {}),
+    "Gather": gather,
     "Gemm": gemm,
     "GlobalAveragePool": global_average_pool,
     "LRN": lrn,

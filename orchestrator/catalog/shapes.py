@@ -74,6 +74,14 @@ def _gemm(node: Node, inputs: Sequence[Shape]) -> Shape:
     return (left[1] if node.attrs.get("transA", 0) else left[0], columns)
 
 
+def _gather(node: Node, inputs: Sequence[Shape]) -> Shape:
+    """Rows of a table; the indexes are its only input."""
+    if node.attrs.get("axis", 0) != 0:
+        raise ValueError("rows of a table are along axis 0")
+    (rows,) = inputs
+    return (*rows, *node.weights["data"][1:])
+
+
 def _matmul(_node: Node, inputs: Sequence[Shape]) -> Shape:
     left, right = inputs
     if left[-1] != right[-2]:
@@ -121,6 +129,7 @@ RULES: dict[str, Callable[[Node, Sequence[Shape]], Shape]] = {
     "Conv": _conv,
     "Div": lambda _node, inputs: _broadcast(*inputs),
     "Flatten": _flatten,
+    "Gather": _gather,
     "Gemm": _gemm,
     "GlobalAveragePool": lambda _node, inputs: (*inputs[0][:2], *(1 for _ in inputs[0][2:])),
     "LRN": _same,

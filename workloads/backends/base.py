@@ -22,6 +22,16 @@ def owners(weights):
     return {id(array): "{0}.{1}".format(name, key) for name in weights for key, array in weights[name].items()}
 
 
+def integer_inputs(nodes):
+    """Names of the tensors that a Gather takes its rows by: int64, as nothing else here is."""
+    return {node.inputs[0] for node in nodes if node.op == "Gather"}
+
+
+def converted(arrays, dtype):
+    """Name -> array of `dtype`, but for integers, which stay what they are."""
+    return {name: array if array.dtype.kind == "i" else array.astype(dtype) for name, array in arrays.items()}
+
+
 class Backend(object):
     """A framework. The harness owns the clock, the weights and the checks; a backend only computes.
 
@@ -31,8 +41,8 @@ class Backend(object):
 
     A subclass has one method per ONNX operator, named after it, that takes a Node and that node's weights
     (ONNX's input name -> C-contiguous float32 array in ONNX's own layout: Conv `W` is OIHW, Gemm `B` is the weight,
-    `C` the bias) and returns a function from the operator's input tensors to its output tensor. A missing method, or
-    `Unsupported` raised inside one, makes the answer `unsupported`.
+    `C` the bias, Gather `data` the table) and returns a function from the operator's input tensors to its output
+    tensor. A missing method, or `Unsupported` raised inside one, makes the answer `unsupported`.
     """
 
     name = ""
@@ -72,7 +82,8 @@ class Backend(object):
         raise NotImplementedError
 
     def load(self, arrays):
-        """Put the inputs (name -> float32 array, images as NCHW) where `step` takes them from."""
+        """Put the inputs (name -> float32 array, images as NCHW, or int64 array for what a Gather reads) where `step`
+        takes them from."""
         raise NotImplementedError
 
     def step(self):

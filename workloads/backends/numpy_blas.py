@@ -27,7 +27,8 @@ class Backend(base.Backend):
         self.made = self.operators(nodes, weights)
 
     def load(self, arrays):
-        self.arrays = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
+        self.arrays = base.converted(arrays, np.float32)
+        self.arrays = {name: np.ascontiguousarray(array) for name, array in self.arrays.items()}
 
     def step(self):
         self.result = self.walk(self.made, self.arrays, self.outputs)
@@ -230,6 +231,16 @@ class Backend(base.Backend):
             return out if c is None else np.add(out, c, out=out)
 
         return gemm
+
+    def Gather(self, node, weights):
+        if node.attrs.get("axis", 0) != 0:
+            raise Unsupported("{0}: Gather along axis {1}".format(node.name, node.attrs["axis"]))
+        data = weights["data"]
+
+        def gather(rows):
+            return np.take(data, rows, axis=0, out=self.buffers.get(node.name, rows.shape + data.shape[1:]))
+
+        return gather
 
     def MatMul(self, node, weights):
         return lambda a, b: np.dot(a, b, out=self.buffers.get(node.name, (a.shape[0], b.shape[1])))

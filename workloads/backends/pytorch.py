@@ -61,7 +61,7 @@ class Backend(base.Backend):
         self.names = sorted(inputs)
         net = Network(self, self.operators(nodes, weights), self.names)
         if self.execution == "jit":
-            net = traced(net, [torch.zeros(inputs[name]) for name in self.names], self.onednn)
+            net = traced(net, example(nodes, inputs, self.names), self.onednn)
         elif self.execution == "compile":
             net = compiled(net)
         self.net = net
@@ -257,6 +257,12 @@ class Backend(base.Backend):
             weight = weight.t().contiguous()
         return lambda x: F.linear(x, weight, bias)
 
+    def Gather(self, node, weights):
+        if node.attrs.get("axis", 0) != 0:
+            raise Unsupported("{0}: Gather along axis {1}".format(node.name, node.attrs["axis"]))
+        data = self._weights(weights)["data"]
+        return lambda rows: F.embedding(rows, data)
+
     def MatMul(self, node, weights):
         return torch.matmul
 
@@ -311,6 +317,12 @@ class Listed(torch.nn.Module):
 
     def forward(self, tensors):
         return self.net(*[tensors[index] for index in range(len(self.net.names))])
+
+
+def example(nodes, inputs, names):
+    """Tensors to trace a network with, in the order of `names`."""
+    integers = base.integer_inputs(nodes)
+    return [torch.zeros(inputs[name], dtype=torch.int64 if name in integers else torch.float32) for name in names]
 
 
 def traced(net, tensors, onednn):

@@ -42,7 +42,7 @@ class Backend(base.Backend):
         self.made = self.operators(nodes, weights)
 
     def load(self, arrays):
-        self.arrays = {name: array.astype(self.dtype) for name, array in arrays.items()}
+        self.arrays = base.converted(arrays, self.dtype)
 
     def step(self):
         self.result = self.walk(self.made, self.arrays, self.outputs)
@@ -134,6 +134,12 @@ class Backend(base.Backend):
             return np.concatenate(parts, axis=1) + c
 
         return gemm
+
+    def Gather(self, node, weights):
+        if node.attrs.get("axis", 0) != 0:
+            raise Unsupported("{0}: Gather along axis {1}".format(node.name, node.attrs["axis"]))
+        data = weights["data"]
+        return lambda rows: data[rows].astype(self.dtype)
 
     def MatMul(self, node, weights):
         return np.matmul

@@ -153,6 +153,18 @@ def test_a_constant_is_a_number_that_nothing_moves_for() -> None:
     assert counted.activation_bytes == 4 * 96
 
 
+def test_a_gather_moves_the_rows_that_it_reads_and_its_integers_have_eight_bytes() -> None:
+    table = Node(name="y", op="Gather", inputs=("x",), weights={"data": (30, 12)})
+    made = network(table, inputs={"x": (1, 7)}, integers={"x": (0, 30)})
+    cost = count_network(made, 2)
+    assert infer_shapes(made, 2)["y"] == (2, 7, 12)
+    assert cost.macs == 0
+    assert cost.weight_bytes == 4 * 14 * 12
+    assert cost.activation_bytes == cost.unfused_bytes == 8 * 14 + 4 * 14 * 12
+    assert count_network(made, 100).weight_bytes == 4 * 30 * 12
+    assert count_gradient(made, 2).weight_bytes == 2 * 4 * 14 * 12
+
+
 @pytest.mark.parametrize("name", ["mobilenet_v1", "vgg16", "resnet18", "lenet", "tiny"])
 def test_shapes_are_those_that_the_reference_computes(name: str) -> None:
     data = tiny_network() if name == "tiny" else read_network(name)

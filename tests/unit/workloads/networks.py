@@ -103,6 +103,34 @@ def branching_network() -> Dict:
     return {"name": "branching", **net.network("branching", "this test", (3, 8, 8), conv + squeeze + 257 * 10)}
 
 
+def gathering_network() -> Dict:
+    """Rows of a table by integers, one of them more than once."""
+    nodes: list[Dict] = [
+        {"name": "rows", "op": "Gather", "inputs": ["tokens"], "weights": {"data": [11, 8]}},
+        {"name": "flat", "op": "Flatten", "inputs": ["rows"], "attrs": {"axis": 1}},
+        {
+            "name": "logits",
+            "op": "Gemm",
+            "inputs": ["flat"],
+            "weights": {"B": [10, 48], "C": [10]},
+            "attrs": {"transB": 1},
+        },
+        {"name": "prob", "op": "Softmax", "inputs": ["logits"], "attrs": {"axis": 1}},
+    ]
+    return {
+        "name": "gathering",
+        "title": "gathering",
+        "source": "this test",
+        "inputs": {"tokens": [1, 6]},
+        "integers": {"tokens": [1, 11]},
+        "outputs": ["logits", "prob"],
+        "compared": "logits",
+        "batched": True,
+        "parameters": 88 + 490,
+        "nodes": nodes,
+    }
+
+
 def lrn_network() -> Dict:
     """Local response normalisation that is seen, and a convolution of two groups."""
     net = Writer(3)

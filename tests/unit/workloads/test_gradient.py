@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 
 from orchestrator.nouns.job import Expected
-from tests.unit.workloads.networks import SEED, Dict, branching_network, lrn_network, read_network, tiny_network
+from tests.unit.workloads.networks import (
+    SEED,
+    Dict,
+    branching_network,
+    gathering_network,
+    lrn_network,
+    read_network,
+    tiny_network,
+)
 from workloads import gradient, harness, verify, weights
 from workloads.backends.base import Node, Unsupported
 from workloads.backends.reference import Oracle
@@ -32,6 +40,7 @@ def without_norm(network: Dict) -> Dict:
 NETWORKS = {
     "tiny": without_norm(tiny_network()),
     "branching": without_norm(branching_network()),
+    "gathering": gathering_network(),
     "lrn": lrn_network(),
     "lenet": read_network("lenet"),
 }

@@ -13,6 +13,7 @@ from orchestrator.nouns.workload import Method, Network, Suite
 from tests import network_files
 from tests.unit.workloads.networks import NETWORKS, ROOT, SEED, compute, read_network, thin, tiny_network
 from workloads import expected as oracle
+from workloads.backends import base
 
 SUITES = sorted(path.stem for path in (ROOT / "workloads" / "suites").glob("*.toml"))
 
@@ -27,6 +28,8 @@ def test_a_network_is_a_noun_whose_nodes_read_only_what_stands_before_them(name:
         known.add(node.name)
     assert set(network.outputs) <= known
     assert network.compared in network.outputs
+    gathers = base.integer_inputs([base.Node(data) for data in read_network(name)["nodes"]])
+    assert set(network.integers) == gathers & set(network.inputs)
 
 
 # Who published the count stands in the network's `source`. Each is added up here from the table of layers there.

@@ -111,6 +111,7 @@ CASES: dict[str, tuple[Node, dict[str, Shape]]] = {
     "gemm": (node("Gemm", {"B": (5, 30), "C": (5,)}, transB=1), {"x": (4, 30)}),
     "gemm-no-bias": (node("Gemm", {"B": (5, 30)}, transB=1), {"x": (4, 30)}),
     "gemm-not-transposed": (node("Gemm", {"B": (30, 5), "C": (5,)}), {"x": (4, 30)}),
+    "gather": (node("Gather", {"data": (50, 12)}, inputs=("tokens",)), {"tokens": (3, 7)}),
     "softmax": (node("Softmax", axis=1), {"x": (4, 30)}),
     "softmax-of-channels": (node("Softmax", axis=1), IMAGE),
     "matmul": (node("MatMul", inputs=("a", "b")), {"a": (7, 30), "b": (30, 5)}),
@@ -149,10 +150,16 @@ def without(backend: Any) -> set[str]:
     return WITHOUT.get(backend.key, set()) | WITHOUT.get(f"{backend.key}-{backend.execution}", set())
 
 
+ROWS = 50
+"""Of the table that an integer input picks from."""
+
+
 def seeded(shapes: dict[str, Shape]) -> Arrays:
-    """Name -> float32 array; a variance must be positive."""
+    """Name -> float32 array; a variance must be positive, and `tokens` are int64 below ROWS."""
     random = np.random.RandomState(7)
     arrays = {name: random.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
+    if "tokens" in shapes:
+        arrays["tokens"] = random.randint(0, ROWS, shapes["tokens"]).astype(np.int64)
     return {name: np.abs(array) + np.float32(0.5) if name == "var" else array for name, array in arrays.items()}
 
 
