@@ -7,9 +7,13 @@ its output and the gradient with respect to that, and gives the gradients with r
 
 import numpy as np
 
+from workloads import gradient_transformer
 from workloads import weights as seeded
 from workloads.backends.base import Node, Unsupported, converted
 from workloads.backends.reference import Oracle, windows
+
+SAME_SIZE = ("Clip", "Gelu", "Relu", "Sigmoid", "Tanh")
+"""Operators of one tensor, number by number."""
 
 
 def differentiate(network, batch, seed, definition=Oracle):
@@ -21,8 +25,7 @@ def differentiate(network, batch, seed, definition=Oracle):
     for node in nodes:
         function = backend.operators([node], {node.name: weights.get(node.name, {})})[0][1]
         tensors[node.name] = function(*[tensors[name] for name in node.inputs])
-    logits = tensors[network["compared"]]
-    loss, gradient = cross_entropy(logits, seeded.make_labels(logits.shape[1], batch, seed))
+    loss, gradient = cross_entropy(tensors[network["compared"]], seeded.make_labels(classes(nodes), batch, seed))
     return loss, _backward(nodes, weights, tensors, {network["compared"]: gradient})
 
 
@@ -34,6 +37,17 @@ def needed(nodes, output):
             wanted.update(node.inputs)
             kept.append(node)
     return kept[::-1]
+
+
+def classes(nodes):
+    """How many classes the last node's output has: a row per sample, of a Gemm and what keeps its size."""
+    made = {node.name: node for node in nodes}
+    node = nodes[-1]
+    while node.op in SAME_SIZE and node.inputs[0] in made:
+        node = made[node.inputs[0]]
+    if node.op != "Gemm":
+        raise Unsupported("mode 'gradient': {0} is no row of classes per sample".format(nodes[-1].name))
+    return node.shapes["B"][0 if node.attrs.get("transB", 0) else 1]
 
 
 def cross_entropy(logits, labels):
@@ -174,6 +188,12 @@ def reduced(gradient, shape):
     return gradient.sum(axis=stretched, keepdims=True) if stretched else gradient
 
 
+def matmul(node, weights, inputs, output, dy):
+    a, b = inputs
+    to_a, to_b = np.matmul(dy, np.swapaxes(b, -1, -2)), np.matmul(np.swapaxes(a, -1, -2), dy)
+    return [reduced(to_a, a.shape), reduced(to_b, b.shape)], {}
+
+
 def concat(node, weights, inputs, output, dy):
     axis = node.attrs["axis"]
     return np.split(dy, np.cumsum([x.shape[axis] for x in inputs])[:-1], axis=axis), {}
@@ -195,10 +215,12 @@ RULES = {
     "Gemm": gemm,
     "GlobalAveragePool": global_average_pool,
     "LRN": lrn,
+    "MatMul": matmul,
     "MaxPool": max_pool,
     "Mul": mul,
     "Relu": lambda node, weights, inputs, output, dy: ([dy * (inputs[0] > 0)], {}),
     "Sigmoid": lambda node, weights, inputs, output, dy: ([dy * output * (1 - output)], {}),
+    **gradient_transformer.RULES,
 }
 """BatchNormalization has none: in training it takes the statistics of its batch, which the inference form here does not
 know, and the gradient of the inference form is nobody's workload."""

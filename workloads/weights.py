@@ -69,6 +69,8 @@ def interval(op, key, shape):
     statistics that are not 0 and 1, with scale**2 / var about 1 so that a chain of them neither grows nor dies. The
     rows of a Gather are inputs of what follows: unit variance.
     """
+    if op == "LayerNormalization":
+        return {"scale": (1.0, 0.4), "B": (0.0, 0.5)}[key]
     if op == "Gather":
         return 0.0, math.sqrt(3.0)
     if op == "BatchNormalization":

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 FLOAT_BYTES = 4
 INTEGER_BYTES = 8
 PRODUCTS = frozenset({"MatMul", "Gemm"})
-VIEWS = frozenset({"Constant", "Flatten"})
-"""Operators that move nothing: another shape of the same bytes, or a number in the code."""
+VIEWS = frozenset({"Constant", "Flatten", "Reshape", "Slice"})
+"""Operators that move nothing: another shape of the same bytes, a part of them, or a number in the code."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class Cost:
     """One step, or one operator of it."""
 
     macs: int
-    """Multiply-accumulates of Conv, Gemm and MatMul, without biases: what published tables count."""
+    """Multiply-accumulates of Conv, Gemm, MatMul and of both products of an Attention, without biases: what published
+    tables count. A causal Attention is counted whole, as most implementations compute it before they mask."""
     weight_bytes: int
     """Of a Gather's table the rows that a step reads, were they all different: at most the whole."""
     activation_bytes: int
@@ -119,4 +120,7 @@ def _count_macs(node: Node, inputs: Sequence[Shape], out: Shape) -> int:
         return size * math.prod(node.weights["W"][1:])
     if node.op == "Gemm":
         return size * inner_size(node, inputs)
+    if node.op == "Attention":
+        (*_, depth), (*_, keys, _), _ = inputs
+        return math.prod(out[:3]) * keys * (depth + out[3])
     return size * inputs[0][-1] if node.op == "MatMul" else 0
