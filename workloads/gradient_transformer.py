@@ -41,7 +41,7 @@ def transpose(node, weights, inputs, output, dy):
 def cut(node, weights, inputs, output, dy):
     """Of a Slice: what was left out has no part in the loss."""
     dx = np.zeros_like(inputs[0])
-    dx[ranges(node, dx.ndim)] = dy
+    dx[ranges(node)] = dy
     return [dx], {}
 
 

@@ -117,7 +117,7 @@ class Transformer(object):
         return lambda x: x.transpose(node.attrs["perm"])  # a view: the BLAS takes rows of any distance
 
     def Slice(self, node, weights):
-        return lambda x: x[ranges(node, x.ndim)]
+        return lambda x: x[ranges(node)]
 
     def Attention(self, node, weights):
         causal, masks = node.attrs.get("is_causal", 0), {}

@@ -9,6 +9,7 @@ import torch.nn.functional as F  # noqa: N812  (its usual name)
 
 from workloads.backends import base
 from workloads.backends.base import Unsupported
+from workloads.backends.pytorch_transformer import Transformer
 from workloads.evidence import mkl, symbols
 from workloads.weights import LEARNT
 
@@ -16,7 +17,7 @@ LIBRARIES = ("libtorch_cpu.so", "libcaffe2.so", "libtorch.so")
 """Where the CPU's operators are: since 1.5, before 1.2, and between."""
 
 
-class Backend(base.Backend):
+class Backend(Transformer, base.Backend):
     """Eager mode: `default` keeps images as NCHW, `channels_last` stores them as NHWC, as its documentation advises.
 
     `jit` traces the network, freezes the trace and optimises it for inference, as far as the version can; `compile` has

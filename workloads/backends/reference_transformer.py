@@ -25,9 +25,9 @@ def new_shape(node, shape):
     return tuple(shape[axis] if length == 0 else length for axis, length in enumerate(node.attrs["shape"]))
 
 
-def ranges(node, count):
-    """One slice per axis of a tensor of `count`: ONNX's Slice of opset 1, whose later ones take inputs instead."""
-    found = [slice(None)] * count
+def ranges(node):
+    """A slice per axis, up to the last that is cut: ONNX's Slice of opset 1, whose later ones take inputs instead."""
+    found = [slice(None)] * (max(node.attrs["axes"]) + 1)
     for axis, start, end in zip(node.attrs["axes"], node.attrs["starts"], node.attrs["ends"]):  # noqa: B905  (3.10 has it)
         found[axis] = slice(start, end)
     return tuple(found)
@@ -83,7 +83,7 @@ class Transformer(object):
         return lambda x: x.transpose(node.attrs["perm"])
 
     def Slice(self, node, weights):
-        return lambda x: x[ranges(node, x.ndim)]
+        return lambda x: x[ranges(node)]
 
     def Attention(self, node, weights):
         """Q [B,heads,S,d], K [B,heads,T,d] and V [B,heads,T,e] to [B,heads,S,e]: ONNX, opset 23, of four axes."""
