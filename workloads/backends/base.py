@@ -27,6 +27,23 @@ def integer_inputs(nodes):
     return {node.inputs[0] for node in nodes if node.op == "Gather"}
 
 
+OF_IMAGES = frozenset({"AveragePool", "BatchNormalization", "Conv", "GlobalAveragePool", "LRN", "MaxPool"})
+"""Operators that know channels, height and width."""
+
+OF_AXES = frozenset({"Attention", "Reshape", "Slice", "Transpose"})
+"""Operators that name axes by their place, or make new ones."""
+
+
+def has_images(nodes):
+    """Whether tensors of four axes are images, NCHW, for a backend that keeps its channels last; in a network without
+    convolutions, pools and norms of channels they are as they are. Raises Unsupported where there are both kinds."""
+    images = any(node.op in OF_IMAGES for node in nodes)
+    axes = [node.name for node in nodes if node.op in OF_AXES]
+    if images and axes:
+        raise Unsupported("{0}: which axes are channels is not followed behind an image here".format(axes[0]))
+    return images
+
+
 def converted(arrays, dtype):
     """Name -> array of `dtype`, but for integers, which stay what they are."""
     return {name: array if array.dtype.kind == "i" else array.astype(dtype) for name, array in arrays.items()}

@@ -7,6 +7,7 @@ import tensorflow as tf
 from workloads.backends import base, tensorflow_evidence
 from workloads.backends.base import Unsupported
 from workloads.backends.padding import is_same
+from workloads.backends.tensorflow_transformer import Transformer
 
 FROM_NCHW = (0, 3, 1, 2)
 """Where an axis of NCHW lies in NHWC."""
@@ -73,7 +74,7 @@ def depthwise(node, kernel):
     return lambda x: tf.nn.depthwise_conv2d(tf.pad(x, padding), kernel, strides, "VALID", dilations=dilations)
 
 
-class Backend(base.Backend):
+class Backend(Transformer, base.Backend):
     """`default` is the graph that `tf.function` makes, `eager` one kernel after another, `xla` the whole compiled."""
 
     name = "tensorflow"
@@ -97,13 +98,14 @@ class Backend(base.Backend):
         tf.config.threading.set_inter_op_parallelism_threads(1)
 
     def build(self, nodes, weights, inputs, outputs):
+        self.images = base.has_images(nodes)
         made = self.operators(nodes, weights)
 
         def network(*tensors):
             return self.walk(made, dict(zip(inputs, tensors)), outputs)  # noqa: B905  (3.10 has it)
 
         self.network = network
-        self.signature = [tf.TensorSpec(nhwc(shape), tf.float32, name) for name, shape in inputs.items()]
+        self.signature = self._signature(nodes, inputs)
         if self.execution == "eager":
             self.function = network
         else:
@@ -113,6 +115,7 @@ class Backend(base.Backend):
         if self.execution == "xla":
             raise Unsupported("mode 'xla': gradients are those of the graph and of eager mode")
         self.learnt = {}
+        self.images = base.has_images(nodes)
         made, target = self.operators(nodes, weights), tf.constant(labels)
         variables = [variable for parts in self.learnt.values() for variable, _ in parts]
 
@@ -126,16 +129,23 @@ class Backend(base.Backend):
             return dict(found, loss=loss)
 
         self.network = network
-        self.signature = [tf.TensorSpec(nhwc(shape), tf.float32, name) for name, shape in inputs.items()]
+        self.signature = self._signature(nodes, inputs)
         self.function = network if self.execution == "eager" else self._traced().get_concrete_function()
         self.fetch = lambda: {"loss": self.result["loss"].numpy().reshape(1)}
+
+    def _signature(self, nodes, inputs):
+        """What the function takes, in the order of `inputs`."""
+        integers = base.integer_inputs(nodes)
+        shapes = {name: nhwc(shape) if self.images else list(shape) for name, shape in inputs.items()}
+        types = {name: tf.int64 if name in integers else tf.float32 for name in inputs}
+        return [tf.TensorSpec(shapes[name], types[name], name) for name in inputs]
 
     def gradients(self):
         found, number = {}, 0
         for name, parts in self.learnt.items():
             arrays = []
             for _, back in parts:
-                arrays.append(back(self.result[str(number)].numpy()))
+                arrays.append(back(tf.convert_to_tensor(self.result[str(number)]).numpy()))
                 number += 1
             found[name] = np.concatenate(arrays)
         return found
@@ -157,15 +167,15 @@ class Backend(base.Backend):
         return tf.function(self.network, input_signature=self.signature, **options)
 
     def load(self, arrays):
-        transposed = [arrays[spec.name] for spec in self.signature]
-        self.tensors = [tf.constant(a.transpose(0, 2, 3, 1) if a.ndim == 4 else a) for a in transposed]
+        given = [arrays[spec.name] for spec in self.signature]
+        self.tensors = [tf.constant(a.transpose(0, 2, 3, 1) if self.images and a.ndim == 4 else a) for a in given]
 
     def step(self):
         self.result = self.function(*self.tensors)
 
     def fetch(self):
         arrays = {name: tensor.numpy() for name, tensor in self.result.items()}
-        return {name: a.transpose(0, 3, 1, 2) if a.ndim == 4 else a for name, a in arrays.items()}
+        return {name: a.transpose(0, 3, 1, 2) if self.images and a.ndim == 4 else a for name, a in arrays.items()}
 
     # -- what it says of itself ------------------------------------------------------------------------------------
 
@@ -205,6 +215,10 @@ class Backend(base.Backend):
     def onednn_state(self):
         state, reason = tensorflow_evidence.onednn_state(self.execution, self._traced(), self.tensors)
         return (state, tensorflow_evidence.version("onednn"), reason)
+
+    def _image(self, x):
+        """Whether a tensor has its channels last."""
+        return self.images and len(x.shape) == 4
 
     # -- ONNX's operators ------------------------------------------------------------------------------------------
 
@@ -254,7 +268,7 @@ class Backend(base.Backend):
             raise Unsupported("{0}: Flatten with axis {1}".format(node.name, node.attrs["axis"]))
 
         def flatten(x):
-            if len(x.shape) == 4 and x.shape[1] * x.shape[2] > 1:  # ONNX's order is channels first
+            if self._image(x) and x.shape[1] * x.shape[2] > 1:  # ONNX's order is channels first
                 x = tf.transpose(x, [0, 3, 1, 2])
             return tf.reshape(x, [x.shape[0], -1])
 
@@ -280,7 +294,7 @@ class Backend(base.Backend):
 
     def Concat(self, node, weights):
         axis = node.attrs["axis"]
-        return lambda *tensors: tf.concat(tensors, FROM_NCHW[axis] if len(tensors[0].shape) == 4 else axis)
+        return lambda *tensors: tf.concat(tensors, FROM_NCHW[axis] if self._image(tensors[0]) else axis)
 
     def Clip(self, node, weights):
         low, high = node.attrs["min"], node.attrs["max"]
@@ -298,4 +312,4 @@ class Backend(base.Backend):
 
     def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)
-        return lambda x: tf.nn.softmax(x, FROM_NCHW[axis] if len(x.shape) == 4 else axis)
+        return lambda x: tf.nn.softmax(x, FROM_NCHW[axis] if self._image(x) else axis)
