@@ -5,12 +5,13 @@ import os
 
 from workloads.backends import base, xla_evidence
 from workloads.backends.base import Unsupported
+from workloads.backends.jax_transformer import Transformer
 
 FROM_NCHW = (0, 3, 1, 2)
 """Where an axis of NCHW lies in NHWC."""
 
 
-class Backend(base.Backend):
+class Backend(Transformer, base.Backend):
     """Weights are arguments: closed over, 138 million constants would go through XLA's passes at every compilation."""
 
     name = "jax"
@@ -28,6 +29,7 @@ class Backend(base.Backend):
         self.turned = {}  # weight -> the order of axes that ONNX has it in
 
     def build(self, nodes, weights, inputs, outputs):
+        self.images = base.has_images(nodes)
         self.weights = {}
         made = self.operators(nodes, weights)
 
@@ -42,6 +44,7 @@ class Backend(base.Backend):
         self.weights = self.jax.block_until_ready(self.jax.device_put(self.weights))
 
     def build_gradient(self, nodes, weights, inputs, logits, labels):
+        self.images = base.has_images(nodes)
         self.weights = {}
         made = self.operators(nodes, weights)
         lax_labels = self.jax.device_put(labels.astype("int32"))
@@ -73,7 +76,7 @@ class Backend(base.Backend):
         self.weights = [self.jax.ShapeDtypeStruct(each.shape, each.dtype) for each in weights]
 
     def load(self, arrays):
-        tensors = {name: a.transpose(0, 2, 3, 1) if a.ndim == 4 else a for name, a in arrays.items()}
+        tensors = {name: a.transpose(0, 2, 3, 1) if self._image(a) else a for name, a in arrays.items()}
         self.tensors = self.jax.block_until_ready(self.jax.device_put(tensors))
 
     def step(self):
@@ -81,7 +84,11 @@ class Backend(base.Backend):
 
     def fetch(self):
         arrays = self.jax.device_get(self.jax.block_until_ready(self.result))
-        return {name: a.transpose(0, 3, 1, 2) if a.ndim == 4 else a for name, a in arrays.items()}
+        return {name: a.transpose(0, 3, 1, 2) if self._image(a) else a for name, a in arrays.items()}
+
+    def _image(self, x):
+        """Whether a tensor is an image, whose channels are last here."""
+        return self.images and x.ndim == 4
 
     # -- what it says of itself ------------------------------------------------------------------------------------
 
@@ -198,7 +205,7 @@ class Backend(base.Backend):
             raise Unsupported("{0}: Flatten with axis {1}".format(node.name, node.attrs["axis"]))
 
         def flatten(x):
-            if x.ndim == 4:
+            if self._image(x):
                 x = x.transpose(0, 3, 1, 2)  # ONNX's order is channels first
             return x.reshape(x.shape[0], -1)
 
@@ -226,7 +233,7 @@ class Backend(base.Backend):
     def Concat(self, node, weights):
         axis = node.attrs["axis"]
         concatenate = self.jax.numpy.concatenate
-        return lambda *tensors: concatenate(tensors, FROM_NCHW[axis] if tensors[0].ndim == 4 else axis)
+        return lambda *tensors: concatenate(tensors, FROM_NCHW[axis] if self._image(tensors[0]) else axis)
 
     def Clip(self, node, weights):
         low, high = node.attrs["min"], node.attrs["max"]
@@ -246,7 +253,7 @@ class Backend(base.Backend):
 
     def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)
-        return lambda x: self.jax.nn.softmax(x, FROM_NCHW[axis] if x.ndim == 4 else axis)
+        return lambda x: self.jax.nn.softmax(x, FROM_NCHW[axis] if self._image(x) else axis)
 
 
 def pool_window(node):
