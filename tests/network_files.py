@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests import transformer_files
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -493,6 +495,7 @@ NETWORKS: dict[str, Callable[[], Dict]] = {
     },
     **{name: partial(conv2d, shape) for name, shape in CONVOLUTIONS.items()},
     **{"gemm_{}x{}x{}".format(*shape): partial(product, *shape) for shape in PRODUCTS},
+    **transformer_files.NETWORKS,
 }
 
 

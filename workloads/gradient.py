@@ -7,8 +7,9 @@ with respect to each input and each weight. BatchNormalization takes the statist
 
 import numpy as np
 
+from workloads import gradient_transformer
 from workloads import weights as seeded
-from workloads.backends.base import Loss, Node, Unsupported
+from workloads.backends.base import Loss, Node, Unsupported, converted
 from workloads.backends.reference import Oracle, windows
 
 
@@ -39,7 +40,7 @@ def make_loss(network):
 def sweep(nodes, weights, inputs, targets, loss, *, definition=Oracle):
     """Forward and back: (loss, {"conv1.W": gradient}, {"norm1.mean": of this batch, "norm1.var": ...})."""
     backend = definition(1, "default", "absent")
-    tensors = {name: array.astype(definition.dtype) for name, array in inputs.items()}
+    tensors = converted(inputs, definition.dtype)
     statistics = {}
     for node in nodes:
         function = backend.operators([node], {node.name: weights.get(node.name, {})})[0][1]
@@ -184,6 +185,13 @@ def gemm(node, weights, inputs, output, dy):
     return [dy.dot(b if turned else b.T)], learnt
 
 
+def gather(node, weights, inputs, output, dy):
+    """To each row of the table the sum over the places that took it; the indexes have no gradient."""
+    (rows,), data = inputs, np.zeros_like(weights["data"])
+    np.add.at(data, rows, dy)
+    return [], {"data": data}
+
+
 def lrn(node, weights, inputs, output, dy):
     """y = x s**-beta with s = bias + alpha / size * (the squares of the window of channels)."""
     (x,), size = inputs, node.attrs["size"]
@@ -215,6 +223,12 @@ def reduced(gradient, shape):
     return gradient.sum(axis=stretched, keepdims=True) if stretched else gradient
 
 
+def matmul(node, weights, inputs, output, dy):
+    a, b = inputs
+    to_a, to_b = np.matmul(dy, np.swapaxes(b, -1, -2)), np.matmul(np.swapaxes(a, -1, -2), dy)
+    return [reduced(to_a, a.shape), reduced(to_b, b.shape)], {}
+
+
 def concat(node, weights, inputs, output, dy):
     axis = node.attrs["axis"]
     return np.split(dy, np.cumsum([x.shape[axis] for x in inputs])[:-1], axis=axis), {}
@@ -233,11 +247,14 @@ RULES = {
     "Concat": concat,
     "Conv": conv,
     "Flatten": lambda node, weights, inputs, output, dy: ([dy.reshape(inputs[0].shape)], {}),
+    "Gather": gather,
     "Gemm": gemm,
     "GlobalAveragePool": global_average_pool,
     "LRN": lrn,
+    "MatMul": matmul,
     "MaxPool": max_pool,
     "Mul": mul,
     "Relu": lambda node, weights, inputs, output, dy: ([dy * (inputs[0] > 0)], {}),
     "Sigmoid": lambda node, weights, inputs, output, dy: ([dy * output * (1 - output)], {}),
+    **gradient_transformer.RULES,
 }

@@ -19,12 +19,16 @@ class Buffers(object):
         return self.made[key]
 
 
+VIEWS = ("Flatten", "Reshape", "Slice", "Transpose")
+"""Operators whose output may be their input's memory."""
+
+
 def overwritable(nodes, outputs):
     """Names of the tensors that one operator made and only one reads: the reader may write over them."""
     readers = [name for node in nodes for name in node.inputs]
     names = set()
     for node in nodes:
-        view = node.op == "Flatten" and node.inputs[0] not in names  # of a tensor that somebody else still reads
+        view = node.op in VIEWS and node.inputs[0] not in names  # of a tensor that somebody else still reads
         if readers.count(node.name) == 1 and node.name not in outputs and not view:
             names.add(node.name)
     return names

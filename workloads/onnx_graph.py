@@ -5,11 +5,18 @@ import onnx
 from onnx import helper, numpy_helper, shape_inference
 
 from workloads.backends import base
+from workloads.onnx_transformer import SINCE, Transformer
 
 OPSET = 13
+"""What every network is written in but those with an operator that came later, where the reader has it."""
 IR_VERSION = 8
 
-WEIGHTS = {"Conv": ("W", "B"), "BatchNormalization": ("scale", "B", "mean", "var"), "Gemm": ("B", "C")}
+WEIGHTS = {
+    "Conv": ("W", "B"),
+    "BatchNormalization": ("scale", "B", "mean", "var"),
+    "Gemm": ("B", "C"),
+    "LayerNormalization": ("scale", "B"),
+}
 """ONNX's order of an operator's weights among its inputs."""
 
 
@@ -21,28 +28,45 @@ def outside(name, array, location="session"):
     return tensor
 
 
-class Writer(base.Backend):
+class Writer(Transformer, base.Backend):
     """A backend that reads ONNX: every method only writes a node; operators, attributes and layout are ONNX's own."""
+
+    newest = OPSET
+    """The newest opset that the reader has."""
 
     def graph(self, nodes, weights, inputs, outputs):
         """The network as a ModelProto without its weights' data: that is in `self.values`, initialiser -> array."""
         self.nodes = []
         self.values = {}
+        self.small = {}  # initialiser -> array that stays inside: shapes, and numbers of what is written out
+        wanted = [OPSET] + [SINCE.get(node.op, OPSET) for node in nodes]
+        self.opset = max(each for each in wanted if each <= self.newest)
+        integers = base.integer_inputs(nodes)
+        types = {name: onnx.TensorProto.INT64 if name in integers else onnx.TensorProto.FLOAT for name in inputs}
+        self.given = [helper.make_tensor_value_info(name, types[name], shape) for name, shape in inputs.items()]
         self.walk(self.operators(nodes, weights), {name: name for name in inputs}, outputs)
+        return self._model(outputs)
+
+    def _model(self, outputs):
+        """What has been written so far."""
         graph = helper.make_graph(
             self.nodes,
             "network",
-            [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape) for name, shape in inputs.items()],
+            self.given,
             [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in outputs],
-            [outside(name, array) for name, array in self.values.items()],
+            [outside(name, array) for name, array in self.values.items()]
+            + [numpy_helper.from_array(array, name) for name, array in self.small.items()],
         )
-        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+        opsets = [helper.make_opsetid("", self.opset)]
+        version = IR_VERSION if self.opset <= 18 else helper.find_min_ir_version_for(opsets)
+        return helper.make_model(graph, opset_imports=opsets, ir_version=version)
 
     def model(self, nodes, weights, inputs, outputs):
         """The same with the data inside and with the shapes of the outputs: bytes that any reader of ONNX takes."""
         model = shape_inference.infer_shapes(self.graph(nodes, weights, inputs, outputs), strict_mode=True)
         del model.graph.initializer[:]
-        model.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in self.values.items())
+        for held in (self.values, self.small):
+            model.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in held.items())
         return model.SerializeToString()
 
     def _same(self, node, weights):
@@ -61,7 +85,7 @@ class Writer(base.Backend):
         return write
 
     Conv = BatchNormalization = Relu = MaxPool = AveragePool = GlobalAveragePool = LRN = _same
-    Flatten = Gemm = MatMul = Add = Mul = Concat = Sigmoid = Softmax = _same
+    Flatten = Gemm = MatMul = Add = Mul = Concat = Sigmoid = Softmax = Tanh = Transpose = _same
 
     def Clip(self, node, weights):  # noqa: ARG002, N802
         """The bounds are inputs since opset 11."""

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from workloads.backends.base import Node
+from workloads.backends.base import Node, Unsupported
 
 CHUNK = 1 << 16
 """Elements per pass: two such uint32 buffers stay in a 512 KiB cache, so that each of the passes runs at its speed."""
@@ -13,8 +13,11 @@ CHUNK = 1 << 16
 ALIGNMENT = 64
 """Bytes: a cache line, and the widest load there is."""
 
-LEARNT = ("W", "B", "C", "scale")
+LEARNT = ("W", "B", "C", "scale", "data")
 """Weights that count as parameters; a batch-norm's running `mean` and `var` are statistics, not learnt."""
+
+SAME_SIZE = ("Clip", "Gelu", "Relu", "Sigmoid", "Tanh")
+"""Operators of one tensor, number by number."""
 
 _MASK = 0xFFFFFFFF
 
@@ -66,8 +69,13 @@ def interval(op, key, shape):
 
     Chosen so that the signal stays alive through the depth and every single weight tensor matters to the output:
     He's variance 2 / fan_in (arXiv 1502.01852) for the products, biases that are small but not 0, and batch-norm
-    statistics that are not 0 and 1, with scale**2 / var about 1 so that a chain of them neither grows nor dies.
+    statistics that are not 0 and 1, with scale**2 / var about 1 so that a chain of them neither grows nor dies. The
+    rows of a Gather are inputs of what follows: unit variance.
     """
+    if op == "LayerNormalization":
+        return {"scale": (1.0, 0.4), "B": (0.0, 0.5)}[key]
+    if op == "Gather":
+        return 0.0, math.sqrt(3.0)
     if op == "BatchNormalization":
         return {"scale": (1.3, 0.4), "B": (0.0, 0.5), "mean": (0.0, 0.5), "var": (2.0, 1.0)}[key]
     if len(shape) > 1:  # W of Conv is [out, in/group, kh, kw], B of Gemm [out, in] (transB=1): the rest is the fan-in
@@ -76,15 +84,15 @@ def interval(op, key, shape):
     return 0.0, 0.5
 
 
-def aligned(size):
-    """Uninitialised float32 [size] that begins at a cache line, as frameworks allocate.
+def aligned(size, dtype=np.float32):
+    """Uninitialised [size] of `dtype` that begins at a cache line, as frameworks allocate.
 
     numpy's own large arrays begin 16 bytes behind one: every 64-byte load of a framework that takes them over without a
     copy would meet two lines.
     """
-    spare = ALIGNMENT // 4
-    whole = np.empty(size + spare, np.float32)
-    first = -whole.ctypes.data % ALIGNMENT // 4
+    length = np.dtype(dtype).itemsize
+    whole = np.empty(size + ALIGNMENT // length, dtype)
+    first = -whole.ctypes.data % ALIGNMENT // length
     return whole[first : first + size]
 
 
@@ -126,18 +134,31 @@ def input_shapes(network, batch):
 
 
 def make_inputs(network, batch, seed):
-    """Input name -> float32 array; zero mean and unit variance, as a standardised image has."""
+    """Input name -> float32 array; zero mean and unit variance, as a standardised image has.
+
+    Those of the network's `integers` are int64, each number of the range as likely as any other.
+    """
+    integers = network.get("integers", {})
     made = {}
     for name, shape in input_shapes(network, batch).items():
-        flat = aligned(_product(shape))
-        made[name] = fill(flat, seed, "input." + name, halfwidth=math.sqrt(3.0)).reshape(shape)
+        if name in integers:
+            flat = aligned(_product(shape), np.int64)
+            flat[:] = _draw(flat.size, seed, "input." + name, *integers[name])
+        else:
+            flat = fill(aligned(_product(shape)), seed, "input." + name, halfwidth=math.sqrt(3.0))
+        made[name] = flat.reshape(shape)
     return made
 
 
 def make_labels(classes, batch, seed):
     """int64 [batch], each one of `classes`."""
-    drawn = fill(np.empty(batch, np.float32), seed, "labels")
-    return np.minimum((drawn.astype(np.float64) + 1) / 2 * classes, classes - 1).astype(np.int64)
+    return _draw(batch, seed, "labels", 0, classes)
+
+
+def _draw(size, seed, name, low, high):
+    """int64 [size] of low <= i < high."""
+    drawn = fill(np.empty(size, np.float32), seed, name)
+    return low + np.minimum((drawn.astype(np.float64) + 1) / 2 * (high - low), high - low - 1).astype(np.int64)
 
 
 def make_targets(network, inputs, batch, seed):
@@ -149,9 +170,14 @@ def make_targets(network, inputs, batch, seed):
 
 
 def classes(network):
-    """How many: the length of what the loss sees of one sample."""
-    (last,) = [node for node in network["nodes"] if node["name"] == network["compared"]]
-    return last["weights"]["C"][0]
+    """How many: the length of the row that the loss sees of one sample, of a Gemm and what keeps its size."""
+    made = {data["name"]: Node(data) for data in network["nodes"]}
+    node = made[network["compared"]]
+    while node.op in SAME_SIZE and node.inputs[0] in made:
+        node = made[node.inputs[0]]
+    if node.op != "Gemm":
+        raise Unsupported("{0} is no row of classes per sample".format(network["compared"]))
+    return node.shapes["B"][0 if node.attrs.get("transB", 0) else 1]
 
 
 def parameters(weights):

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from orchestrator.nouns.workload import Network, Node
 
 FLOAT_BYTES = 4
+INTEGER_BYTES = 8
 PRODUCTS = frozenset({"MatMul", "Gemm"})
-VIEWS = frozenset({"Constant", "Flatten"})
-"""Operators that move nothing: another shape of the same bytes, or a number in the code."""
+VIEWS = frozenset({"Constant", "Flatten", "Reshape", "Slice"})
+"""Operators that move nothing: another shape of the same bytes, a part of them, or a number in the code."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,10 @@ class Cost:
     """One step, or one operator of it."""
 
     macs: int
-    """Multiply-accumulates of Conv, Gemm and MatMul, without biases: what published tables count."""
+    """Multiply-accumulates of Conv, Gemm, MatMul and of both products of an Attention, without biases: what published
+    tables count. A causal Attention is counted whole, as most implementations compute it before they mask."""
     weight_bytes: int
+    """Of a Gather's table the rows that a step reads, were they all different: at most the whole."""
     activation_bytes: int
     """Of the whole network: inputs read and outputs written once, as if all between stayed in a cache."""
     unfused_bytes: int
@@ -62,22 +65,24 @@ def count_network(network: Network, batch: int = 1) -> Cost:
     """The cost of one step at `batch`; raises SpecError for an operator or an attribute that has no rule here."""
     shapes = infer_shapes(network, batch)
     macs = weights = moved = 0
+    sizes = {name: _bytes(network, name, shape) for name, shape in shapes.items()}
     for node in network.nodes:
         inputs = [shapes[name] for name in node.inputs]
         macs += _count_macs(node, inputs, shapes[node.name])
-        weights += sum(math.prod(shape) for shape in node.weights.values())
+        weights += _weight_bytes(node, inputs)
         if node.op not in VIEWS:
-            moved += sum(map(math.prod, inputs)) + math.prod(shapes[node.name])
-    ends = sum(math.prod(shapes[name]) for name in (*network.inputs, *network.outputs))
-    return Cost(macs, FLOAT_BYTES * weights, FLOAT_BYTES * ends, FLOAT_BYTES * moved)
+            moved += sum(sizes[name] for name in node.inputs) + sizes[node.name]
+    ends = sum(sizes[name] for name in (*network.inputs, *network.outputs))
+    return Cost(macs, weights, ends, moved)
 
 
 def count_gradient(network: Network, batch: int = 1) -> Cost:
     """The cost of the loss and of its gradient with respect to every weight, at `batch`.
 
     A product is followed by two of its size, for its weight and for its input; the network's own inputs have none.
-    Weights are read twice and their gradients written once. Of training this is the least: what its optimizer reads and
-    writes is not in it. Raises SpecError as `count_network` does.
+    Weights are read twice, but for the rows of a Gather, which its gradient does not need, and their gradients are
+    written once. Of training this is the least: what its optimizer reads and writes is not in it. Raises SpecError as
+    `count_network` does.
     """
     forward = count_network(network, batch)
     shapes = infer_shapes(network, batch)
@@ -86,13 +91,27 @@ def count_gradient(network: Network, batch: int = 1) -> Cost:
         for node in network.nodes
         if set(node.inputs) <= network.inputs.keys()
     )
-    inputs = FLOAT_BYTES * sum(math.prod(shapes[name]) for name in network.inputs)
-    return Cost(3 * forward.macs - to_inputs, 3 * forward.weight_bytes, inputs, 3 * forward.unfused_bytes)
+    inputs = sum(_bytes(network, name, shapes[name]) for name in network.inputs)
+    rows = sum(_weight_bytes(node, [shapes[node.inputs[0]]]) for node in network.nodes if node.op == "Gather")
+    return Cost(3 * forward.macs - to_inputs, 3 * forward.weight_bytes - rows, inputs, 3 * forward.unfused_bytes)
 
 
 def only_products(network: Network) -> bool:
     """Whether it is matrix products and nothing else: what an SGEMM peak may be taken from."""
     return bool(network.nodes) and all(node.op in PRODUCTS for node in network.nodes)
+
+
+def _bytes(network: Network, name: str, shape: Shape) -> int:
+    """Of one tensor."""
+    return math.prod(shape) * (INTEGER_BYTES if name in network.integers else FLOAT_BYTES)
+
+
+def _weight_bytes(node: Node, inputs: Sequence[Shape]) -> int:
+    """What a node reads of its weights."""
+    if node.op == "Gather":
+        length, *row = node.weights["data"]
+        return FLOAT_BYTES * min(length, math.prod(inputs[0])) * math.prod(row)
+    return FLOAT_BYTES * sum(map(math.prod, node.weights.values()))
 
 
 def _count_macs(node: Node, inputs: Sequence[Shape], out: Shape) -> int:
@@ -102,4 +121,7 @@ def _count_macs(node: Node, inputs: Sequence[Shape], out: Shape) -> int:
         return size * math.prod(node.weights["W"][1:])
     if node.op == "Gemm":
         return size * inner_size(node, inputs)
+    if node.op == "Attention":
+        (*_, depth), (*_, keys, _), _ = inputs
+        return math.prod(out[:3]) * keys * (depth + out[3])
     return size * inputs[0][-1] if node.op == "MatMul" else 0

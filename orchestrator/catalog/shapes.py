@@ -74,6 +74,52 @@ def _gemm(node: Node, inputs: Sequence[Shape]) -> Shape:
     return (left[1] if node.attrs.get("transA", 0) else left[0], columns)
 
 
+def _gather(node: Node, inputs: Sequence[Shape]) -> Shape:
+    """Rows of a table; the indexes are its only input."""
+    if node.attrs.get("axis", 0) != 0:
+        raise ValueError("rows of a table are along axis 0")
+    (rows,) = inputs
+    return (*rows, *node.weights["data"][1:])
+
+
+def _reshape(node: Node, inputs: Sequence[Shape]) -> Shape:
+    """ONNX's rule: 0 is the length that was there, -1 what is left over."""
+    size = math.prod(inputs[0])
+    wanted = [inputs[0][axis] if length == 0 else length for axis, length in enumerate(node.attrs["shape"])]
+    if -1 in wanted:
+        wanted[wanted.index(-1)] = size // math.prod(length for length in wanted if length != -1)
+    if math.prod(wanted) != size:
+        raise ValueError(f"{inputs[0]} as {node.attrs['shape']}")
+    return tuple(wanted)
+
+
+def _transpose(node: Node, inputs: Sequence[Shape]) -> Shape:
+    perm = node.attrs["perm"]
+    if sorted(perm) != list(range(len(inputs[0]))):
+        raise ValueError(f"perm {perm} of {len(inputs[0])} axes")
+    return tuple(inputs[0][axis] for axis in perm)
+
+
+def _slice(node: Node, inputs: Sequence[Shape]) -> Shape:
+    sizes = list(inputs[0])
+    for axis, start, end in zip(node.attrs["axes"], node.attrs["starts"], node.attrs["ends"], strict=True):
+        sizes[axis] = len(range(*slice(start, end).indices(sizes[axis])))
+    return tuple(sizes)
+
+
+def _attention(_node: Node, inputs: Sequence[Shape]) -> Shape:
+    """Q [B,heads,S,d], K [B,heads,T,d] and V [B,heads,T,e]."""
+    query, key, value = inputs
+    if (
+        not len(query) == len(key) == len(value) == 4
+        or query[:2] != key[:2]
+        or query[3] != key[3]
+        or key[:3] != value[:3]
+    ):
+        raise ValueError(f"Q {query}, K {key} and V {value} do not go together")
+    return (*query[:3], value[3])
+
+
 def _matmul(_node: Node, inputs: Sequence[Shape]) -> Shape:
     left, right = inputs
     if left[-1] != right[-2]:
@@ -113,6 +159,7 @@ def _same(_node: Node, inputs: Sequence[Shape]) -> Shape:
 
 RULES: dict[str, Callable[[Node, Sequence[Shape]], Shape]] = {
     "Add": lambda _node, inputs: _broadcast(*inputs),
+    "Attention": _attention,
     "AveragePool": _pool,
     "BatchNormalization": _same,
     "Clip": _same,
@@ -121,13 +168,20 @@ RULES: dict[str, Callable[[Node, Sequence[Shape]], Shape]] = {
     "Conv": _conv,
     "Div": lambda _node, inputs: _broadcast(*inputs),
     "Flatten": _flatten,
+    "Gather": _gather,
+    "Gelu": _same,
     "Gemm": _gemm,
     "GlobalAveragePool": lambda _node, inputs: (*inputs[0][:2], *(1 for _ in inputs[0][2:])),
     "LRN": _same,
+    "LayerNormalization": _same,
     "MatMul": _matmul,
     "MaxPool": _pool,
     "Mul": lambda _node, inputs: _broadcast(*inputs),
     "Relu": _same,
+    "Reshape": _reshape,
     "Sigmoid": _same,
+    "Slice": _slice,
     "Softmax": _same,
+    "Tanh": _same,
+    "Transpose": _transpose,
 }

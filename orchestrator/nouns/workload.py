@@ -69,6 +69,8 @@ class Network(Noun):
     source: str
     """Where the architecture was published."""
     inputs: dict[str, tuple[int, ...]]
+    integers: dict[str, tuple[int, int]] = Field(default_factory=dict)
+    """Inputs that are int64, as the indexes of a Gather are -> the half-open range that they are drawn from."""
     outputs: tuple[str, ...]
     """Tensors that a step materialises on the host."""
     compared: str

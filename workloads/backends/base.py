@@ -43,6 +43,33 @@ def owners(weights):
     return {id(array): "{0}.{1}".format(name, key) for name in weights for key, array in weights[name].items()}
 
 
+def integer_inputs(nodes):
+    """Names of the tensors that a Gather takes its rows by: int64, as nothing else here is."""
+    return {node.inputs[0] for node in nodes if node.op == "Gather"}
+
+
+OF_IMAGES = frozenset({"AveragePool", "BatchNormalization", "Conv", "GlobalAveragePool", "LRN", "MaxPool"})
+"""Operators that know channels, height and width."""
+
+OF_AXES = frozenset({"Attention", "Reshape", "Slice", "Transpose"})
+"""Operators that name axes by their place, or make new ones."""
+
+
+def has_images(nodes):
+    """Whether tensors of four axes are images, NCHW, for a backend that keeps its channels last; in a network without
+    convolutions, pools and norms of channels they are as they are. Raises Unsupported where there are both kinds."""
+    images = any(node.op in OF_IMAGES for node in nodes)
+    axes = [node.name for node in nodes if node.op in OF_AXES]
+    if images and axes:
+        raise Unsupported("{0}: which axes are channels is not followed behind an image here".format(axes[0]))
+    return images
+
+
+def converted(arrays, dtype):
+    """Name -> array of `dtype`, but for integers, which stay what they are."""
+    return {name: array if array.dtype.kind == "i" else array.astype(dtype) for name, array in arrays.items()}
+
+
 class Backend(object):
     """A framework. The harness owns the clock, the weights and the checks; a backend only computes.
 
@@ -52,8 +79,8 @@ class Backend(object):
 
     A subclass has one method per ONNX operator, named after it, that takes a Node and that node's weights
     (ONNX's input name -> C-contiguous float32 array in ONNX's own layout: Conv `W` is OIHW, Gemm `B` is the weight,
-    `C` the bias) and returns a function from the operator's input tensors to its output tensor. A missing method, or
-    `Unsupported` raised inside one, makes the answer `unsupported`.
+    `C` the bias, Gather `data` the table) and returns a function from the operator's input tensors to its output
+    tensor. A missing method, or `Unsupported` raised inside one, makes the answer `unsupported`.
     """
 
     name = ""
@@ -96,7 +123,8 @@ class Backend(object):
         raise NotImplementedError
 
     def load(self, arrays):
-        """Put the inputs (name -> float32 array, images as NCHW) where `step` takes them from."""
+        """Put the inputs (name -> float32 array, images as NCHW, or int64 array for what a Gather reads) where `step`
+        takes them from."""
         raise NotImplementedError
 
     def step(self):

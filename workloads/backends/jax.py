@@ -7,12 +7,13 @@ import tempfile
 
 from workloads.backends import base, xla_evidence
 from workloads.backends.base import Unsupported
+from workloads.backends.jax_transformer import Transformer
 
 FROM_NCHW = (0, 3, 1, 2)
 """Where an axis of NCHW lies in NHWC."""
 
 
-class Backend(base.Backend):
+class Backend(Transformer, base.Backend):
     """Weights are arguments: closed over, 138 million constants would go through XLA's passes at every compilation.
 
     `default` is one jitted function, `eager` the same function called as it is: each operator is compiled by itself.
@@ -38,6 +39,7 @@ class Backend(base.Backend):
         self.turned = {}  # weight -> the order of axes that ONNX has it in
 
     def build(self, nodes, weights, inputs, outputs):
+        self.images = base.has_images(nodes)
         self.weights = {}
         made = self.operators(nodes, weights)
 
@@ -54,6 +56,7 @@ class Backend(base.Backend):
     def build_gradient(self, nodes, weights, inputs, loss):
         if self.execution != "default":
             raise Unsupported("mode {0!r}: gradients are those of the jitted function".format(self.execution))
+        self.images = base.has_images(nodes)
         self.weights = {}
         made, measure = self.operators(nodes, weights), getattr(self, "_" + loss.name)
 
@@ -95,7 +98,7 @@ class Backend(base.Backend):
         self.weights = [self.jax.ShapeDtypeStruct(each.shape, each.dtype) for each in weights]
 
     def load(self, arrays):
-        tensors = {name: a.transpose(0, 2, 3, 1) if a.ndim == 4 else a for name, a in arrays.items()}
+        tensors = {name: a.transpose(0, 2, 3, 1) if self._image(a) else a for name, a in arrays.items()}
         self.tensors = self.jax.block_until_ready(self.jax.device_put(tensors))
         self.arguments = (self.weights, self.tensors)
 
@@ -104,7 +107,11 @@ class Backend(base.Backend):
 
     def fetch(self):
         arrays = self.jax.device_get(self.jax.block_until_ready(self.result))
-        return {name: a.transpose(0, 3, 1, 2) if a.ndim == 4 else a for name, a in arrays.items()}
+        return {name: a.transpose(0, 3, 1, 2) if self._image(a) else a for name, a in arrays.items()}
+
+    def _image(self, x):
+        """Whether a tensor is an image, whose channels are last here."""
+        return self.images and x.ndim == 4
 
     # -- what it says of itself ------------------------------------------------------------------------------------
 
@@ -240,7 +247,7 @@ class Backend(base.Backend):
             raise Unsupported("{0}: Flatten with axis {1}".format(node.name, node.attrs["axis"]))
 
         def flatten(x):
-            if x.ndim == 4:
+            if self._image(x):
                 x = x.transpose(0, 3, 1, 2)  # ONNX's order is channels first
             return x.reshape(x.shape[0], -1)
 
@@ -268,7 +275,7 @@ class Backend(base.Backend):
     def Concat(self, node, weights):
         axis = node.attrs["axis"]
         concatenate = self.jax.numpy.concatenate
-        return lambda *tensors: concatenate(tensors, FROM_NCHW[axis] if tensors[0].ndim == 4 else axis)
+        return lambda *tensors: concatenate(tensors, FROM_NCHW[axis] if self._image(tensors[0]) else axis)
 
     def Clip(self, node, weights):
         low, high = node.attrs["min"], node.attrs["max"]
@@ -288,7 +295,7 @@ class Backend(base.Backend):
 
     def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)
-        return lambda x: self.jax.nn.softmax(x, FROM_NCHW[axis] if x.ndim == 4 else axis)
+        return lambda x: self.jax.nn.softmax(x, FROM_NCHW[axis] if self._image(x) else axis)
 
 
 def pool_window(node):

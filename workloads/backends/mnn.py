@@ -22,6 +22,11 @@ WINOGRAD_MEMORY_LEVEL = 3
 """Of MNN's HintMode. At 0 it takes small transforms alone; large ones, its default of 3, cost VGG-16 three digits."""
 
 
+def as_mnn_has(array):
+    """float32 as it is; MNN's integers have 32 bits."""
+    return np.ascontiguousarray(array, np.int32 if array.dtype.kind == "i" else np.float32)
+
+
 class Backend(onnx_graph.Writer):
     """A module; `precision` is `high`, or MNN may compute in 16 bits where the CPU can.
 
@@ -45,9 +50,11 @@ class Backend(onnx_graph.Writer):
             self.net = nn.load_module_from_file(path, self.inputs, self.outputs, runtime_manager=self.manager)
 
     def load(self, arrays):
-        self.variables = [expr.placeholder(arrays[name].shape, expr.NCHW) for name in self.inputs]
-        for name, variable in zip(self.inputs, self.variables):  # noqa: B905  (3.10 has it)
-            variable.write(np.ascontiguousarray(arrays[name]))
+        placed = [as_mnn_has(arrays[name]) for name in self.inputs]
+        types = [expr.int if array.dtype.kind == "i" else expr.float for array in placed]
+        self.variables = [expr.placeholder(a.shape, expr.NCHW, t) for a, t in zip(placed, types)]  # noqa: B905  (3.10 has it)
+        for array, variable in zip(placed, self.variables):  # noqa: B905
+            variable.write(array)
 
     def step(self):
         self.results = self.net.onForward(self.variables)

@@ -7,6 +7,7 @@ import numpy as np
 
 from workloads.backends import base
 from workloads.backends.base import Unsupported
+from workloads.backends.numpy_transformer import Transformer
 from workloads.im2col import Buffers, Geometry, overwritable
 
 COLUMNS = 1 << 20
@@ -14,7 +15,7 @@ COLUMNS = 1 << 20
 largest one as a whole, 115 MB, would be written to memory and read back."""
 
 
-class Backend(base.Backend):
+class Backend(Transformer, base.Backend):
     """im2col and SGEMM for convolutions, slices for depthwise ones and pools; buffers made at the first step."""
 
     name = "numpy"
@@ -27,7 +28,8 @@ class Backend(base.Backend):
         self.made = self.operators(nodes, weights)
 
     def load(self, arrays):
-        self.arrays = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
+        self.arrays = base.converted(arrays, np.float32)
+        self.arrays = {name: np.ascontiguousarray(array) for name, array in self.arrays.items()}
 
     def step(self):
         self.result = self.walk(self.made, self.arrays, self.outputs)
@@ -231,8 +233,24 @@ class Backend(base.Backend):
 
         return gemm
 
+    def Gather(self, node, weights):
+        if node.attrs.get("axis", 0) != 0:
+            raise Unsupported("{0}: Gather along axis {1}".format(node.name, node.attrs["axis"]))
+        data = weights["data"]
+
+        def gather(rows):
+            return np.take(data, rows, axis=0, out=self.buffers.get(node.name, rows.shape + data.shape[1:]))
+
+        return gather
+
     def MatMul(self, node, weights):
-        return lambda a, b: np.dot(a, b, out=self.buffers.get(node.name, (a.shape[0], b.shape[1])))
+        def matmul(a, b):
+            if a.ndim == b.ndim == 2:
+                return np.dot(a, b, out=self.buffers.get(node.name, (a.shape[0], b.shape[1])))
+            outer = np.broadcast(np.empty(a.shape[:-2], bool), np.empty(b.shape[:-2], bool)).shape
+            return np.matmul(a, b, out=self.buffers.get(node.name, outer + (a.shape[-2], b.shape[-1])))
+
+        return matmul
 
     def Mul(self, node, weights):
         def mul(a, b):

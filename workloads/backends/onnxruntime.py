@@ -26,6 +26,7 @@ class Backend(onnx_graph.Writer):
 
     name = "onnxruntime"
     modes = tuple(LEVELS)
+    newest = 23 if tuple(int(part) for part in onnxruntime.__version__.split(".")[:2]) >= (1, 23) else 21
     devices = ("cpu", "cuda")
 
     def configure(self):
@@ -76,7 +77,7 @@ class Backend(onnx_graph.Writer):
             name: np.ascontiguousarray(array) for name, array in arrays.items()
         }  # the binding keeps no reference
         for name, array in self.arrays.items():
-            self.binding.bind_input(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+            self.binding.bind_input(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
 
     def step(self):
         self.session.run_with_iobinding(self.binding)
@@ -107,6 +108,7 @@ class Backend(onnx_graph.Writer):
 
     def precision(self):
         types = {value.type for value in self.session.get_inputs() + self.session.get_outputs()}
+        types.discard("tensor(int64)")  # rows that a Gather picks
         if types != {"tensor(float)"}:
             return ", ".join(sorted(types))
         return "float32" if self._tf32() == "off" else "float32, products tf32"

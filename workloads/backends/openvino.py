@@ -10,12 +10,13 @@ from openvino import opset13 as ops
 
 from workloads.backends import base
 from workloads.backends.base import Unsupported
+from workloads.backends.openvino_transformer import Transformer
 
 PRODUCTS = ("Convolution", "GroupConvolution", "FullyConnected", "MatMul")
 """Layer types of the compiled graph whose kernels decide what the arithmetic was and whose library did it."""
 
 
-class Backend(base.Backend):
+class Backend(Transformer, base.Backend):
     """In float32: left alone, OpenVINO takes bfloat16 on a CPU that has it.
 
     `default` is the hint LATENCY with one stream and one request that has all threads. `throughput` is the hint
@@ -38,7 +39,9 @@ class Backend(base.Backend):
             self.settings["NUM_STREAMS"] = "1"
 
     def build(self, nodes, weights, inputs, outputs):
-        parameters = {name: ops.parameter(shape, np.float32, name) for name, shape in inputs.items()}
+        integers = base.integer_inputs(nodes)
+        types = {name: np.int64 if name in integers else np.float32 for name in inputs}
+        parameters = {name: ops.parameter(shape, types[name], name) for name, shape in inputs.items()}
         self.outputs = list(outputs)
         made = self.walk(self.operators(nodes, weights), parameters, outputs)
         model = openvino.Model([ops.result(made[name]) for name in outputs], list(parameters.values()), "network")

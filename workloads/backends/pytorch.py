@@ -9,6 +9,7 @@ import torch.nn.functional as F  # noqa: N812  (its usual name)
 
 from workloads.backends import base
 from workloads.backends.base import Unsupported
+from workloads.backends.pytorch_transformer import Transformer
 from workloads.evidence import mkl, symbols
 from workloads.weights import LEARNT
 
@@ -16,7 +17,7 @@ LIBRARIES = ("libtorch_cpu.so", "libcaffe2.so", "libtorch.so")
 """Where the CPU's operators are: since 1.5, before 1.2, and between."""
 
 
-class Backend(base.Backend):
+class Backend(Transformer, base.Backend):
     """Eager mode: `default` keeps images as NCHW, `channels_last` stores them as NHWC, as its documentation advises.
 
     `jit` traces the network, freezes the trace and optimises it for inference, as far as the version can; `compile` has
@@ -67,7 +68,7 @@ class Backend(base.Backend):
         if self.execution == "channels_last" and not any(len(s) == 4 and s[1] > 1 < s[2] * s[3] for s in shapes):
             raise Unsupported("mode 'channels_last': no image or kernel of this network has another order in it")
         if self.execution == "jit":
-            net = traced(net, [torch.zeros(inputs[name]) for name in self.names], self.onednn)
+            net = traced(net, example(nodes, inputs, self.names), self.onednn)
         elif self.execution == "compile":
             net = compiled(net)
         self.net = net
@@ -312,6 +313,12 @@ class Backend(base.Backend):
             weight = weight.t().contiguous()
         return lambda x: F.linear(x, weight, bias)
 
+    def Gather(self, node, weights):
+        if node.attrs.get("axis", 0) != 0:
+            raise Unsupported("{0}: Gather along axis {1}".format(node.name, node.attrs["axis"]))
+        data = self._weights(weights)["data"]
+        return lambda rows: F.embedding(rows, data)
+
     def MatMul(self, node, weights):
         return torch.matmul
 
@@ -366,6 +373,12 @@ class Listed(torch.nn.Module):
 
     def forward(self, tensors):
         return self.net(*[tensors[index] for index in range(len(self.net.names))])
+
+
+def example(nodes, inputs, names):
+    """Tensors to trace a network with, in the order of `names`."""
+    integers = base.integer_inputs(nodes)
+    return [torch.zeros(inputs[name], dtype=torch.int64 if name in integers else torch.float32) for name in names]
 
 
 def traced(net, tensors, onednn):

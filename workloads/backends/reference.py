@@ -5,6 +5,7 @@ import numpy as np
 
 from workloads.backends import base
 from workloads.backends.base import Unsupported
+from workloads.backends.reference_transformer import Transformer
 
 ROWS = 512
 """Rows of a Gemm weight converted at once: VGG-16's first one in float64 as a whole would be 0.8 GB."""
@@ -30,7 +31,7 @@ def windows(x, node, value):
             yield i, j, x[:, :, i : i + sh * (oh - 1) + 1 : sh, j : j + sw * (ow - 1) + 1 : sw]
 
 
-class Backend(base.Backend):
+class Backend(Transformer, base.Backend):
     """One operator after the other, in `dtype` throughout: float32 as a variant, float64 as the oracle."""
 
     name = "reference"
@@ -44,7 +45,7 @@ class Backend(base.Backend):
         self.made = self.operators(nodes, weights)
 
     def load(self, arrays):
-        self.arrays = {name: array.astype(self.dtype) for name, array in arrays.items()}
+        self.arrays = base.converted(arrays, self.dtype)
 
     def step(self):
         self.result = self.walk(self.made, self.arrays, self.outputs)
@@ -159,6 +160,12 @@ class Backend(base.Backend):
             return np.concatenate(parts, axis=1) + c
 
         return gemm
+
+    def Gather(self, node, weights):
+        if node.attrs.get("axis", 0) != 0:
+            raise Unsupported("{0}: Gather along axis {1}".format(node.name, node.attrs["axis"]))
+        data = weights["data"]
+        return lambda rows: data[rows].astype(self.dtype)
 
     def MatMul(self, node, weights):
         return np.matmul

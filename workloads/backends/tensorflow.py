@@ -4,9 +4,10 @@
 import numpy as np
 import tensorflow as tf
 
-from workloads.backends import tensorflow_evidence
+from workloads.backends import base, tensorflow_evidence
 from workloads.backends.base import Unsupported
 from workloads.backends.tensorflow_operators import LOSSES, Operators, conv_padding, nhwc, pool_geometry
+from workloads.backends.tensorflow_transformer import Transformer
 
 
 def variable(array):
@@ -47,7 +48,7 @@ def depthwise(node, kernel):
     return lambda x: tf.nn.depthwise_conv2d(tf.pad(x, padding), kernel, strides, "VALID", dilations=dilations)
 
 
-class Backend(Operators):
+class Backend(Transformer, Operators):
     """`default` is the graph that `tf.function` makes, `frozen` the same with its variables made constants, `eager` one
     kernel after another, `xla` the whole compiled."""
 
@@ -73,6 +74,7 @@ class Backend(Operators):
         tf.config.threading.set_inter_op_parallelism_threads(1)
 
     def build(self, nodes, weights, inputs, outputs):
+        self.images = base.has_images(nodes)
         made = self.operators(nodes, weights)
 
         def network(*tensors):
@@ -83,13 +85,14 @@ class Backend(Operators):
         if self.execution == "frozen" and not self.weighted:
             raise Unsupported("mode 'frozen': this network has no weights")
         self.network, self.outputs = network, list(outputs)
-        self.signature = [tf.TensorSpec(nhwc(shape), tf.float32, name) for name, shape in inputs.items()]
+        self.signature = self._signature(nodes, inputs)
         self.function = network if self.execution == "eager" else self._concrete()
 
     def build_gradient(self, nodes, weights, inputs, loss):
         if self.execution not in ("default", "eager"):
             raise Unsupported("mode {0!r}: gradients are those of the graph and of eager mode".format(self.execution))
         self.learnt, self.weighted = {}, True
+        self.images = base.has_images(nodes)
         made, measure = self.operators(nodes, weights), LOSSES[loss.name]
         variables = [variable for parts in self.learnt.values() for variable, _ in parts]
 
@@ -103,7 +106,7 @@ class Backend(Operators):
             return dict(found, loss=value)
 
         self.network = network
-        self.signature = [tf.TensorSpec(nhwc(shape), tf.float32, name) for name, shape in inputs.items()]
+        self.signature = self._signature(nodes, inputs)
         self.fetch = self._fetch_loss
 
     def load_targets(self, targets):
@@ -115,12 +118,19 @@ class Backend(Operators):
     def _fetch_loss(self):
         return {"loss": self.result["loss"].numpy().reshape(1)}
 
+    def _signature(self, nodes, inputs):
+        """What the function takes, in the order of `inputs`."""
+        integers = base.integer_inputs(nodes)
+        shapes = {name: nhwc(shape) if self.images else list(shape) for name, shape in inputs.items()}
+        types = {name: tf.int64 if name in integers else tf.float32 for name in inputs}
+        return [tf.TensorSpec(shapes[name], types[name], name) for name in inputs]
+
     def gradients(self):
         found, number = {}, 0
         for name, parts in self.learnt.items():
             arrays = []
             for _, back in parts:
-                arrays.append(back(self.result[str(number)].numpy()))
+                arrays.append(back(tf.convert_to_tensor(self.result[str(number)]).numpy()))
                 number += 1
             found[name] = np.concatenate(arrays)
         return found
@@ -158,15 +168,15 @@ class Backend(Operators):
         return lambda *tensors: dict(zip(names, frozen(*tensors)))  # noqa: B905  (3.10 has it)
 
     def load(self, arrays):
-        transposed = [arrays[spec.name] for spec in self.signature if spec.name in arrays]
-        self.tensors = [tf.constant(a.transpose(0, 2, 3, 1) if a.ndim == 4 else a) for a in transposed]
+        given = [arrays[spec.name] for spec in self.signature if spec.name in arrays]
+        self.tensors = [tf.constant(a.transpose(0, 2, 3, 1) if self.images and a.ndim == 4 else a) for a in given]
 
     def step(self):
         self.result = self.function(*self.tensors)
 
     def fetch(self):
         arrays = {name: tensor.numpy() for name, tensor in self.result.items()}
-        return {name: a.transpose(0, 3, 1, 2) if a.ndim == 4 else a for name, a in arrays.items()}
+        return {name: a.transpose(0, 3, 1, 2) if self.images and a.ndim == 4 else a for name, a in arrays.items()}
 
     # -- what it says of itself ------------------------------------------------------------------------------------
 

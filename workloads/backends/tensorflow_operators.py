@@ -50,6 +50,13 @@ LOSSES = {"cross_entropy": cross_entropy, "mean_squared_error": mean_squared_err
 class Operators(base.Backend):
     """What a backend of TensorFlow inherits; it adds convolutions, pools, norms, and what holds a weight."""
 
+    images = True
+    """Whether tensors of four axes are images, their channels last."""
+
+    def _image(self, x):
+        """Whether a tensor has its channels last."""
+        return self.images and len(x.shape) == 4
+
     def learnt_weight(self, node, key, array, axes=None, back=None):
         """A weight with its axes in TensorFlow's order, that remembers its name and the way back to ONNX's."""
         raise NotImplementedError
@@ -66,7 +73,7 @@ class Operators(base.Backend):
 
         def flatten(x):
             shape = x.shape.as_list()
-            if len(shape) == 4 and shape[1] * shape[2] > 1:  # ONNX's order is channels first
+            if self._image(x) and shape[1] * shape[2] > 1:  # ONNX's order is channels first
                 x = tf.transpose(x, [0, 3, 1, 2])
             return tf.reshape(x, [shape[0], -1])
 
@@ -92,7 +99,7 @@ class Operators(base.Backend):
 
     def Concat(self, node, weights):
         axis = node.attrs["axis"]
-        return lambda *tensors: tf.concat(tensors, FROM_NCHW[axis] if len(tensors[0].shape) == 4 else axis)
+        return lambda *tensors: tf.concat(tensors, FROM_NCHW[axis] if self._image(tensors[0]) else axis)
 
     def Clip(self, node, weights):
         low, high = node.attrs["min"], node.attrs["max"]
@@ -113,6 +120,6 @@ class Operators(base.Backend):
 
         def softmax(x):
             rank = len(x.shape)
-            return tf.nn.softmax(x, FROM_NCHW[axis] if rank == 4 else axis % rank)  # `dim` until 1.4, `axis` since
+            return tf.nn.softmax(x, FROM_NCHW[axis] if self._image(x) else axis % rank)  # `dim` until 1.4, `axis` since
 
         return softmax

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.network_files import Writer
+from tests.transformer_files import bert, described, gpt
 
 ROOT = Path(__file__).resolve().parents[3]
 SEED = 20260101
@@ -101,6 +102,88 @@ def branching_network() -> Dict:
     conv = 8 * 27 + 16 + 8 * 8 * 9 + 8
     squeeze = 8 * 4 + 4 + 4 * 8 + 8
     return {"name": "branching", **net.network("branching", "this test", (3, 8, 8), conv + squeeze + 257 * 10)}
+
+
+def gathering_network() -> Dict:
+    """Rows of a table by integers, one of them more than once."""
+    nodes: list[Dict] = [
+        {"name": "rows", "op": "Gather", "inputs": ["tokens"], "weights": {"data": [11, 8]}},
+        {"name": "flat", "op": "Flatten", "inputs": ["rows"], "attrs": {"axis": 1}},
+        {
+            "name": "logits",
+            "op": "Gemm",
+            "inputs": ["flat"],
+            "weights": {"B": [10, 48], "C": [10]},
+            "attrs": {"transB": 1},
+        },
+        {"name": "prob", "op": "Softmax", "inputs": ["logits"], "attrs": {"axis": 1}},
+    ]
+    return {
+        "name": "gathering",
+        "title": "gathering",
+        "source": "this test",
+        "inputs": {"tokens": [1, 6]},
+        "integers": {"tokens": [1, 11]},
+        "outputs": ["logits", "prob"],
+        "compared": "logits",
+        "batched": True,
+        "parameters": 88 + 490,
+        "nodes": nodes,
+    }
+
+
+def tiny_bert() -> Dict:
+    """Two layers of BERT, all of it small."""
+    made = bert(layers=2, width=16, heads=2, inner=24, vocabulary=30, positions=9, length=5)
+    layer = 4 * 17 * 16 + 17 * 24 + 25 * 16 + 4 * 16
+    parameters = (30 + 9 + 2) * 16 + 2 * 16 + 2 * layer + 17 * 16
+    return {"name": "tiny_bert", **described(made, "tiny BERT", "this test", parameters)}
+
+
+def tiny_gpt(past: int) -> Dict:
+    """Two blocks of GPT: a prompt of five tokens, or one token behind `past`."""
+    made = gpt(blocks=2, width=16, heads=2, inner=24, length=1 if past else 5, past=past)
+    block = 4 * 17 * 16 + 17 * 24 + 25 * 16 + 4 * 16
+    name = "tiny_decode" if past else "tiny_prefill"
+    return {"name": name, **described(made, "tiny GPT", "this test", 2 * block)}
+
+
+def pieces_network() -> Dict:
+    """What tiny_bert has not: an attention that is causal and scaled, and one that is written out of products."""
+    nodes: list[Dict] = [
+        {"name": "q", "op": "Slice", "inputs": ["x"], "attrs": {"axes": [3], "starts": [0], "ends": [4]}},
+        {"name": "k", "op": "Slice", "inputs": ["x"], "attrs": {"axes": [3], "starts": [-4], "ends": [2**31 - 1]}},
+        {"name": "w", "op": "Gemm", "inputs": ["rows"], "weights": {"B": [4, 4], "C": [4]}, "attrs": {"transB": 1}},
+        {"name": "v", "op": "Reshape", "inputs": ["w"], "attrs": {"shape": [-1, 2, 3, 4]}},
+        {"name": "one", "op": "Attention", "inputs": ["q", "v", "v"], "attrs": {"is_causal": 1, "scale": 0.9}},
+        {"name": "turned", "op": "Transpose", "inputs": ["v"], "attrs": {"perm": [0, 1, 3, 2]}},
+        {"name": "scores", "op": "MatMul", "inputs": ["k", "turned"]},
+        {"name": "share", "op": "Softmax", "inputs": ["scores"], "attrs": {"axis": -1}},
+        {"name": "two", "op": "MatMul", "inputs": ["share", "v"]},
+        {"name": "both", "op": "Concat", "inputs": ["one", "two"], "attrs": {"axis": 2}},
+        {"name": "gelu", "op": "Gelu", "inputs": ["both"], "attrs": {"approximate": "tanh"}},
+        {"name": "norm", "op": "LayerNormalization", "inputs": ["gelu"], "weights": {"scale": [4], "B": [4]}},
+        {"name": "flat", "op": "Flatten", "inputs": ["norm"], "attrs": {"axis": 1}},
+        {
+            "name": "logits",
+            "op": "Gemm",
+            "inputs": ["flat"],
+            "weights": {"B": [6, 48], "C": [6]},
+            "attrs": {"transB": 1},
+        },
+    ]
+    nodes.insert(0, {"name": "rows", "op": "Reshape", "inputs": ["y"], "attrs": {"shape": [-1, 4]}})
+    return {
+        "name": "pieces",
+        "title": "pieces",
+        "source": "this test",
+        "inputs": {"x": [1, 2, 3, 9], "y": [1, 6, 4]},
+        "outputs": ["logits"],
+        "compared": "logits",
+        "batched": True,
+        "parameters": 20 + 8 + 49 * 6,
+        "nodes": nodes,
+    }
 
 
 def lrn_network() -> Dict:

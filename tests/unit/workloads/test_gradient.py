@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 
 from orchestrator.nouns.job import Expected
-from tests.unit.workloads.networks import SEED, Dict, branching_network, lrn_network, read_network, tiny_network
+from tests.unit.workloads.networks import (
+    SEED,
+    Dict,
+    branching_network,
+    gathering_network,
+    lrn_network,
+    pieces_network,
+    read_network,
+    tiny_bert,
+    tiny_gpt,
+    tiny_network,
+)
 from workloads import gradient, modes, verify, weights
 from workloads.backends.base import Node, Unsupported
 from workloads.expected import expected_gradient
@@ -19,7 +30,10 @@ STEP = 1e-6
 NETWORKS = {
     "tiny": tiny_network(),
     "branching": branching_network(),
+    "gathering": gathering_network(),
     "lrn": lrn_network(),
+    "bert": tiny_bert(),
+    "pieces": pieces_network(),
     "lenet": read_network("lenet"),
     "autoencoder": read_network("autoencoder_400_200_100_layer3"),
 }
@@ -49,6 +63,20 @@ def test_a_gradient_is_the_slope_of_the_loss(name: str, monkeypatch: pytest.Monk
         ends = [loss_of(network, (node, key, index), by, monkeypatch) for by in (STEP, -STEP)]
         slope = (ends[0] - ends[1]) / (2 * STEP)
         assert slope == pytest.approx(array.flat[index], rel=1e-4, abs=1e-9), weight
+
+
+def test_a_gradient_that_cancels_is_held_against_that_of_its_operator_and_a_table_where_it_was_read() -> None:
+    wanted = expected_gradient(NETWORKS["bert"], 3, SEED)
+    assert max(map(abs, wanted["layer1_k.C"]["values"])) < 1e-12
+    assert wanted["layer1_k.C"]["spread"] == pytest.approx(1e-2 * wanted["layer1_k.B"]["spread"])
+    assert wanted["layer1_q.C"]["spread"] > 5e-2 * wanted["layer1_q.B"]["spread"]
+    assert all(wanted["words.data"]["values"])
+
+
+def test_what_is_no_row_of_classes_has_no_loss() -> None:
+    network = tiny_gpt(past=0)
+    with pytest.raises(Unsupported, match="hidden is no row of classes per sample"):
+        gradient.differentiate(network, 1, SEED)
 
 
 def test_labels_are_seeded_classes_and_all_of_them_come() -> None:

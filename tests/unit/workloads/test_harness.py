@@ -156,10 +156,10 @@ def test_what_the_backend_lacks_is_unsupported_with_the_reason(
 
 def test_an_operator_that_the_backend_lacks_is_unsupported(tmp_path: Path) -> None:
     network = tiny_network()
-    network["nodes"][2]["op"] = "Gelu"
+    network["nodes"][2]["op"] = "Erf"
     reply = answer(tmp_path, network=network)
     assert reply.status == "unsupported"
-    assert "operator Gelu (r1)" in reply.reason
+    assert "operator Erf (r1)" in reply.reason
 
 
 def test_an_exception_is_an_error_with_its_place(tmp_path: Path) -> None:

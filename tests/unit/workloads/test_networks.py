@@ -13,6 +13,7 @@ from orchestrator.nouns.workload import Method, Network, Suite
 from tests import network_files
 from tests.unit.workloads.networks import NETWORKS, ROOT, SEED, compute, read_network, thin, tiny_network
 from workloads import expected as oracle
+from workloads.backends import base
 
 SUITES = sorted(path.stem for path in (ROOT / "workloads" / "suites").glob("*.toml"))
 
@@ -27,6 +28,18 @@ def test_a_network_is_a_noun_whose_nodes_read_only_what_stands_before_them(name:
         known.add(node.name)
     assert set(network.outputs) <= known
     assert network.compared in network.outputs
+    gathers = base.integer_inputs([base.Node(data) for data in read_network(name)["nodes"]])
+    assert set(network.integers) == gathers & set(network.inputs)
+
+
+GPT_BLOCK = 4 * 769 * 768 + 769 * 3072 + 3073 * 768 + 4 * 768
+"""Queries, keys, values and their join, two layers forward, two norms: BERT base's layer has as many."""
+
+
+def test_a_block_of_gpt2_small_has_the_published_number_of_parameters() -> None:
+    assert GPT_BLOCK == 7_087_872
+    # 124,439,808 in Hugging Face's `gpt2`, with the tables of 50,257 tokens and 1,024 positions, and the last norm.
+    assert 12 * GPT_BLOCK + (50_257 + 1_024 + 2) * 768 == 124_439_808
 
 
 # Who published the count stands in the network's `source`. Each is added up here from the table of layers there.
@@ -38,6 +51,9 @@ def test_a_network_is_a_noun_whose_nodes_read_only_what_stands_before_them(name:
         ("mnist_cnn", [26 * 32, (25 * 32 + 1) * 64, (49 * 64 + 1) * 1024, 1025 * 10]),
         ("lenet", [26 * 20, (25 * 20 + 1) * 50, 801 * 500, 501 * 10]),
         ("cifar_cnn", [28 * 50, 451 * 50, 451 * 100, 901 * 100, 6401 * 512, 513 * 10]),
+        ("gpt_prefill", [2 * GPT_BLOCK]),
+        ("gpt_decode", [2 * GPT_BLOCK]),
+        ("bert_base", [(30_522 + 512 + 2 + 2) * 768, 12 * GPT_BLOCK, 769 * 768]),
         ("alexnet", [364 * 96, 2401 * 256, 2305 * 384, 3457 * 384, 3457 * 256, 9217 * 4096, 4097 * 4096, 4097 * 1000]),
     ],
 )

@@ -74,8 +74,14 @@ def node(op: str, weights: dict[str, Shape] | None = None, inputs: tuple[str, ..
     return Node({"name": "y", "op": op, "inputs": list(inputs), "weights": weights or {}, "attrs": attrs})
 
 
+def heads(queries: int, keys: int) -> dict[str, Shape]:
+    """What an Attention of three heads of eight reads."""
+    return {"q": (2, 3, queries, 8), "k": (2, 3, keys, 8), "v": (2, 3, keys, 8)}
+
+
 IMAGE: dict[str, Shape] = {"x": (2, 8, 9, 11)}
 NORM: dict[str, Shape] = {"scale": (8,), "B": (8,), "mean": (8,), "var": (8,)}
+LAYER: dict[str, Shape] = {"scale": (12,), "B": (12,)}
 K3: dict[str, Any] = {"kernel_shape": [3, 3]}
 K2: dict[str, Any] = {"kernel_shape": [2, 2]}
 
@@ -111,6 +117,7 @@ CASES: dict[str, tuple[Node, dict[str, Shape]]] = {
     "gemm": (node("Gemm", {"B": (5, 30), "C": (5,)}, transB=1), {"x": (4, 30)}),
     "gemm-no-bias": (node("Gemm", {"B": (5, 30)}, transB=1), {"x": (4, 30)}),
     "gemm-not-transposed": (node("Gemm", {"B": (30, 5), "C": (5,)}), {"x": (4, 30)}),
+    "gather": (node("Gather", {"data": (50, 12)}, inputs=("tokens",)), {"tokens": (3, 7)}),
     "softmax": (node("Softmax", axis=1), {"x": (4, 30)}),
     "softmax-of-channels": (node("Softmax", axis=1), IMAGE),
     "matmul": (node("MatMul", inputs=("a", "b")), {"a": (7, 30), "b": (30, 5)}),
@@ -126,6 +133,26 @@ CASES: dict[str, tuple[Node, dict[str, Shape]]] = {
     "lrn": (node("LRN", size=5, alpha=0.1, beta=0.75, bias=1.0), IMAGE),
     "lrn-bias-and-size": (node("LRN", size=3, alpha=0.5, beta=0.5, bias=2.0), IMAGE),
     "lrn-even-size": (node("LRN", size=4, alpha=0.5, beta=0.5, bias=2.0), IMAGE),
+    "layer-norm": (node("LayerNormalization", LAYER, axis=-1, epsilon=1e-12), {"x": (6, 12)}),
+    "layer-norm-large-epsilon": (node("LayerNormalization", LAYER, axis=-1, epsilon=0.5), {"x": (2, 5, 12)}),
+    "gelu": (node("Gelu"), {"x": (40, 300)}),
+    "gelu-by-tanh": (node("Gelu", approximate="tanh"), {"x": (40, 300)}),
+    "tanh": (node("Tanh"), {"x": (4, 30)}),
+    "reshape-to-heads": (node("Reshape", shape=[-1, 5, 3, 4]), {"x": (10, 12)}),
+    "reshape-keeps-the-first": (node("Reshape", shape=[0, -1]), {"x": (2, 5, 12)}),
+    "transpose": (node("Transpose", perm=[0, 2, 1, 3]), {"x": (2, 5, 3, 4)}),
+    "transpose-to-the-left": (node("Transpose", perm=[1, 2, 0]), {"x": (2, 5, 3)}),
+    "slice": (node("Slice", axes=[1], starts=[0], ends=[1]), {"x": (2, 5, 12)}),
+    "slice-from-the-end": (node("Slice", axes=[2, 1], starts=[-7, 1], ends=[2**31 - 1, -1]), {"x": (2, 5, 12)}),
+    "attention": (node("Attention", inputs=("q", "k", "v")), heads(5, 7)),
+    "attention-scale": (node("Attention", inputs=("q", "k", "v"), scale=0.7), heads(5, 5)),
+    "attention-of-one": (node("Attention", inputs=("q", "k", "v"), is_causal=0), heads(1, 7)),
+    "attention-causal": (node("Attention", inputs=("q", "k", "v"), is_causal=1), heads(6, 6)),
+    "attention-causal-more-keys": (node("Attention", inputs=("q", "k", "v"), is_causal=1), heads(4, 7)),
+    "matmul-of-heads": (node("MatMul", inputs=("a", "b")), {"a": (2, 3, 5, 4), "b": (2, 3, 4, 6)}),
+    "concat-in-time": (node("Concat", inputs=("a", "b"), axis=2), {"a": (2, 3, 5, 4), "b": (2, 3, 1, 4)}),
+    "softmax-of-keys": (node("Softmax", axis=-1), {"x": (2, 3, 5, 7)}),
+    "add-sequences": (node("Add", inputs=("a", "b")), {"a": (2, 5, 12), "b": (2, 5, 12)}),
 }
 CASES = {
     name: case for name, case in CASES.items() if hasattr(Oracle, case[0].op)
@@ -149,10 +176,16 @@ def without(backend: Any) -> set[str]:
     return WITHOUT.get(backend.key, set()) | WITHOUT.get(f"{backend.key}-{backend.execution}", set())
 
 
+ROWS = 50
+"""Of the table that an integer input picks from."""
+
+
 def seeded(shapes: dict[str, Shape]) -> Arrays:
-    """Name -> float32 array; a variance must be positive."""
+    """Name -> float32 array; a variance must be positive, and `tokens` are int64 below ROWS."""
     random = np.random.RandomState(7)
     arrays = {name: random.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
+    if "tokens" in shapes:
+        arrays["tokens"] = random.randint(0, ROWS, shapes["tokens"]).astype(np.int64)
     return {name: np.abs(array) + np.float32(0.5) if name == "var" else array for name, array in arrays.items()}
 
 
@@ -176,7 +209,7 @@ def distance(found: Any, expected: Any) -> float:
 def test_an_operator_computes_what_the_reference_says(backend: Any, case: str) -> None:
     made, inputs = CASES[case]
     weights, arrays = {"y": seeded(made.shapes)}, seeded(inputs)
-    if case in without(backend):
+    if case in without(backend) or not hasattr(backend, made.op):
         with pytest.raises(Unsupported):
             computed(backend, [made], weights, arrays)
         return

@@ -9,6 +9,7 @@ import pytest
 
 from tests.unit.workloads.networks import NETWORKS, SEED, read_network
 from workloads import weights
+from workloads.backends.base import Node
 
 GOLDEN = "d9beee677b64dea555eae4cbaf6f4e0f2e75302648f2414099cb284c2f7a9703"
 """SHA-256 of mobilenet_v1's weights and of two images, as numpy 1.13.3, 1.19.5 (Python 3.6) and 2.4 made them."""
@@ -71,9 +72,10 @@ def test_batch_norm_statistics_and_biases_are_not_the_identity() -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_published_parameter_count_is_that_of_the_layers(name: str) -> None:
     network = read_network(name)
-    if name == "vgg16":  # by shape: making 138 million numbers would take a second
+    if name in {"vgg16", "bert_base"}:  # by shape: making more than a hundred million numbers would take a second
         shapes = [s for node in network["nodes"] for k, s in node.get("weights", {}).items() if k in weights.LEARNT]
-        assert sum(int(np.prod(shape)) for shape in shapes) == network["parameters"] == 138_357_544
+        published = {"vgg16": 138_357_544, "bert_base": 109_482_240}[name]
+        assert sum(int(np.prod(shape)) for shape in shapes) == network["parameters"] == published
     else:
         assert weights.parameters(weights.make_weights(network, SEED)) == network["parameters"]
 
@@ -91,3 +93,16 @@ def test_inputs_are_standardised_and_have_the_batch_in_front() -> None:
     assert abs(image.mean()) < 0.01
     assert abs(image.std() - 1) < 0.01
     assert weights.make_inputs(read_network("gemm"), 1, SEED)["a"].shape == (2048, 2048)
+
+
+def test_integer_inputs_are_every_number_of_their_range_and_rows_have_unit_variance() -> None:
+    network = {"inputs": {"tokens": [1, 500]}, "integers": {"tokens": [3, 13]}}
+    tokens = weights.make_inputs(network, 4, SEED)["tokens"]
+    assert tokens.dtype == np.int64
+    assert tokens.shape == (4, 500)
+    assert tokens.ctypes.data % 64 == 0
+    assert set(tokens.ravel().tolist()) == set(range(3, 13))
+    assert np.bincount(tokens.ravel())[3:].min() > 150
+    table = weights.make_node(Node({"name": "e", "op": "Gather", "inputs": ["t"], "weights": {"data": [90, 64]}}), SEED)
+    assert abs(table["data"].std() - 1) < 0.02
+    assert weights.parameters({"e": table}) == 90 * 64
