@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests import recurrent_files
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -368,6 +370,7 @@ NETWORKS: dict[str, Callable[[], Dict]] = {
     "resnet50": lambda: resnet(
         (3, 4, 6, 3), bottleneck=True, title="ResNet-50 v1.5, 1000 classes", parameters=25_557_032
     ),
+    **recurrent_files.NETWORKS,
 }
 
 

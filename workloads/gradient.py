@@ -10,6 +10,7 @@ import numpy as np
 from workloads import weights as seeded
 from workloads.backends.base import Node, Unsupported, converted
 from workloads.backends.reference import Oracle, windows
+from workloads.gradient_sequence import RULES as OF_SEQUENCES
 
 
 def differentiate(network, batch, seed, definition=Oracle):
@@ -20,7 +21,7 @@ def differentiate(network, batch, seed, definition=Oracle):
     tensors = converted(seeded.make_inputs(network, batch, seed), definition.dtype)
     for node in nodes:
         function = backend.operators([node], {node.name: weights.get(node.name, {})})[0][1]
-        tensors[node.name] = function(*[tensors[name] for name in node.inputs])
+        tensors[node.name] = function(*node.given(tensors))
     logits = tensors[network["compared"]]
     loss, gradient = cross_entropy(logits, seeded.make_labels(logits.shape[1], batch, seed))
     return loss, _backward(nodes, weights, tensors, {network["compared"]: gradient})
@@ -34,6 +35,11 @@ def needed(nodes, output):
             wanted.update(node.inputs)
             kept.append(node)
     return kept[::-1]
+
+
+def classes(node):
+    """How many logits the last node gives for each sample."""
+    return node.attrs["hidden_size"] if node.op in ("LSTM", "GRU") else node.shapes["B"][0]
 
 
 def cross_entropy(logits, labels):
@@ -53,10 +59,12 @@ def _backward(nodes, weights, tensors, gradients):
         if rule is None:
             raise Unsupported("mode 'gradient': operator {0} ({1}) has no rule yet".format(node.op, node.name))
         own = {key: array.astype(tensors[node.name].dtype) for key, array in weights.get(node.name, {}).items()}
-        inputs = [tensors[name] for name in node.inputs]
+        inputs = node.given(tensors)
         back, learnt = rule(node, own, inputs, tensors.pop(node.name), gradients.pop(node.name))
         found.update(("{0}.{1}".format(node.name, key), array) for key, array in learnt.items())
         for name, array in zip(node.inputs, back):  # noqa: B905  (3.10 has it)
+            if array is None or not name:
+                continue
             gradients[name] = gradients[name] + array if name in gradients else array
     return found
 
@@ -179,6 +187,11 @@ def concat(node, weights, inputs, output, dy):
     return np.split(dy, np.cumsum([x.shape[axis] for x in inputs])[:-1], axis=axis), {}
 
 
+def div(node, weights, inputs, output, dy):
+    a, b = inputs
+    return [reduced(dy / b, a.shape), reduced(-dy * output / b, b.shape)], {}
+
+
 def clip(node, weights, inputs, output, dy):
     (x,) = inputs
     return [dy * ((x > node.attrs["min"]) & (x < node.attrs["max"]))], {}
@@ -190,6 +203,7 @@ RULES = {
     "Clip": clip,
     "Concat": concat,
     "Conv": conv,
+    "Div": div,
     "Flatten": lambda node, weights, inputs, output, dy: ([dy.reshape(inputs[0].shape)], {}),
     "Gather": gather,
     "Gemm": gemm,
@@ -200,5 +214,6 @@ RULES = {
     "Relu": lambda node, weights, inputs, output, dy: ([dy * (inputs[0] > 0)], {}),
     "Sigmoid": lambda node, weights, inputs, output, dy: ([dy * output * (1 - output)], {}),
 }
+RULES.update(OF_SEQUENCES)
 """BatchNormalization has none: in training it takes the statistics of its batch, which the inference form here does not
 know, and the gradient of the inference form is nobody's workload."""

@@ -120,7 +120,7 @@ def build(job, backend, nodes, made):
     missing = [node for node in nodes if node.op not in gradient.RULES]
     if missing:
         raise Unsupported("mode 'gradient': no rule for {0} ({1})".format(missing[0].op, missing[0].name))
-    labels = weights.make_labels(nodes[-1].shapes["B"][0], job["batch"], job["seed"])
+    labels = weights.make_labels(gradient.classes(nodes[-1]), job["batch"], job["seed"])
     backend.build_gradient(nodes, made, shapes, network["compared"], labels)
 
 

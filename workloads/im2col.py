@@ -24,7 +24,9 @@ def overwritable(nodes, outputs):
     readers = [name for node in nodes for name in node.inputs]
     names = set()
     for node in nodes:
-        view = node.op == "Flatten" and node.inputs[0] not in names  # of a tensor that somebody else still reads
+        view = (
+            node.op in ("Flatten", "Unsqueeze") and node.inputs[0] not in names
+        )  # of a tensor that somebody else still reads
         if readers.count(node.name) == 1 and node.name not in outputs and not view:
             names.add(node.name)
     return names

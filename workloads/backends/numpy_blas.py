@@ -7,6 +7,7 @@ import numpy as np
 
 from workloads.backends import base
 from workloads.backends.base import Unsupported
+from workloads.backends.numpy_sequence import Sequence
 from workloads.im2col import Buffers, Geometry, overwritable
 
 COLUMNS = 1 << 20
@@ -14,7 +15,7 @@ COLUMNS = 1 << 20
 largest one as a whole, 115 MB, would be written to memory and read back."""
 
 
-class Backend(base.Backend):
+class Backend(Sequence, base.Backend):
     """im2col and SGEMM for convolutions, slices for depthwise ones and pools; buffers made at the first step."""
 
     name = "numpy"

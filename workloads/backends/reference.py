@@ -5,6 +5,7 @@ import numpy as np
 
 from workloads.backends import base
 from workloads.backends.base import Unsupported
+from workloads.backends.reference_sequence import Sequence, sigmoid
 
 ROWS = 512
 """Rows of a Gemm weight converted at once: VGG-16's first one in float64 as a whole would be 0.8 GB."""
@@ -30,7 +31,7 @@ def windows(x, node, value):
             yield i, j, x[:, :, i : i + sh * (oh - 1) + 1 : sh, j : j + sw * (ow - 1) + 1 : sw]
 
 
-class Backend(base.Backend):
+class Backend(Sequence, base.Backend):
     """One operator after the other, in `dtype` throughout: float32 as a variant, float64 as the oracle."""
 
     name = "reference"
@@ -156,10 +157,6 @@ class Backend(base.Backend):
         return lambda x: np.minimum(np.maximum(x, low), high)
 
     def Sigmoid(self, node, weights):
-        def sigmoid(x):
-            with np.errstate(over="ignore"):  # an infinity, whose reciprocal is the right 0
-                return 1 / (1 + np.exp(-x))
-
         return sigmoid
 
     def LRN(self, node, weights):

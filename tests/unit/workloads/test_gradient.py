@@ -14,9 +14,11 @@ from tests.unit.workloads.networks import (
     SEED,
     Dict,
     branching_network,
+    cell_network,
     gathering_network,
     lrn_network,
     read_network,
+    recurrent_network,
     tiny_network,
 )
 from workloads import gradient, harness, verify, weights
@@ -43,6 +45,9 @@ NETWORKS = {
     "gathering": gathering_network(),
     "lrn": lrn_network(),
     "lenet": read_network("lenet"),
+    "recurrent": recurrent_network(),
+    "recurrent-padded": recurrent_network(lengths=False),
+    "cell": cell_network(),
 }
 
 
