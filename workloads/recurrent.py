@@ -50,6 +50,18 @@ class Recurrent(object):
         gates = array.reshape((len(self.order), self.hidden) + array.shape[1:])
         return gates[[self.order.index(gate) for gate in order]].reshape(array.shape)
 
+    def restored(self, array, order):
+        """The other way: [G*H,...] with its gates as in `order`, in ONNX's order."""
+        gates = array.reshape((len(order), self.hidden) + array.shape[1:])
+        return gates[[order.index(gate) for gate in self.order]].reshape(array.shape)
+
+    def learnt(self, order, w, r, *biases):
+        """{"W", "R", "B"} in ONNX's layout from gradients with gates as in `order`: [G*H,I], [G*H,H], and of each bias."""
+        found = {"W": self.restored(w, order)[None], "R": self.restored(r, order)[None]}
+        if biases:
+            found["B"] = np.concatenate([self.restored(bias, order) for bias in biases])[None]
+        return found
+
     def biases(self, dtype=np.float32):
         """(that of W, that of R), zeros where there is none."""
         zeros = np.zeros(len(self.w), dtype)
