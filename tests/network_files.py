@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests import transformer_files
+from tests import recurrent_files, transformer_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -496,6 +496,7 @@ NETWORKS: dict[str, Callable[[], Dict]] = {
     **{name: partial(conv2d, shape) for name, shape in CONVOLUTIONS.items()},
     **{"gemm_{}x{}x{}".format(*shape): partial(product, *shape) for shape in PRODUCTS},
     **transformer_files.NETWORKS,
+    **recurrent_files.NETWORKS,
 }
 
 

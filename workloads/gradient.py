@@ -11,6 +11,7 @@ from workloads import gradient_transformer
 from workloads import weights as seeded
 from workloads.backends.base import Loss, Node, Unsupported, converted
 from workloads.backends.reference import Oracle, windows
+from workloads.gradient_sequence import RULES as OF_SEQUENCES
 
 
 def differentiate(network, batch, seed, definition=Oracle):
@@ -44,7 +45,7 @@ def sweep(nodes, weights, inputs, targets, loss, *, definition=Oracle):
     statistics = {}
     for node in nodes:
         function = backend.operators([node], {node.name: weights.get(node.name, {})})[0][1]
-        tensors[node.name] = function(*[tensors[name] for name in node.inputs])
+        tensors[node.name] = function(*node.given(tensors))
         if node.op == "BatchNormalization":
             x = tensors[node.inputs[0]]
             statistics[node.name + ".mean"], statistics[node.name + ".var"] = x.mean((0, 2, 3)), x.var((0, 2, 3))
@@ -88,10 +89,12 @@ def _backward(nodes, weights, tensors, gradients):
         if rule is None:
             raise Unsupported("mode 'gradient': operator {0} ({1}) has no rule yet".format(node.op, node.name))
         own = {key: array.astype(tensors[node.name].dtype) for key, array in weights.get(node.name, {}).items()}
-        inputs = [tensors[name] for name in node.inputs]
+        inputs = node.given(tensors)
         back, learnt = rule(node, own, inputs, tensors.pop(node.name), gradients.pop(node.name))
         found.update(("{0}.{1}".format(node.name, key), array) for key, array in learnt.items())
         for name, array in zip(node.inputs, back):  # noqa: B905  (3.10 has it)
+            if array is None or not name:
+                continue
             gradients[name] = gradients[name] + array if name in gradients else array
     return found
 
@@ -234,6 +237,11 @@ def concat(node, weights, inputs, output, dy):
     return np.split(dy, np.cumsum([x.shape[axis] for x in inputs])[:-1], axis=axis), {}
 
 
+def div(node, weights, inputs, output, dy):
+    a, b = inputs
+    return [reduced(dy / b, a.shape), reduced(-dy * output / b, b.shape)], {}
+
+
 def clip(node, weights, inputs, output, dy):
     (x,) = inputs
     return [dy * ((x > node.attrs["min"]) & (x < node.attrs["max"]))], {}
@@ -246,6 +254,7 @@ RULES = {
     "Clip": clip,
     "Concat": concat,
     "Conv": conv,
+    "Div": div,
     "Flatten": lambda node, weights, inputs, output, dy: ([dy.reshape(inputs[0].shape)], {}),
     "Gather": gather,
     "Gemm": gemm,
@@ -257,4 +266,5 @@ RULES = {
     "Relu": lambda node, weights, inputs, output, dy: ([dy * (inputs[0] > 0)], {}),
     "Sigmoid": lambda node, weights, inputs, output, dy: ([dy * output * (1 - output)], {}),
     **gradient_transformer.RULES,
+    **OF_SEQUENCES,
 }

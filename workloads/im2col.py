@@ -19,7 +19,7 @@ class Buffers(object):
         return self.made[key]
 
 
-VIEWS = ("Flatten", "Reshape", "Slice", "Transpose")
+VIEWS = ("Flatten", "Reshape", "Slice", "Transpose", "Unsqueeze")
 """Operators whose output may be their input's memory."""
 
 

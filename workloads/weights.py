@@ -13,7 +13,7 @@ CHUNK = 1 << 16
 ALIGNMENT = 64
 """Bytes: a cache line, and the widest load there is."""
 
-LEARNT = ("W", "B", "C", "scale", "data")
+LEARNT = ("W", "R", "B", "C", "scale", "data")
 """Weights that count as parameters; a batch-norm's running `mean` and `var` are statistics, not learnt."""
 
 SAME_SIZE = ("Clip", "Gelu", "Relu", "Sigmoid", "Tanh")
@@ -76,6 +76,11 @@ def interval(op, key, shape):
         return {"scale": (1.0, 0.4), "B": (0.0, 0.5)}[key]
     if op == "Gather":
         return 0.0, math.sqrt(3.0)
+    if op in (
+        "LSTM",
+        "GRU",
+    ):  # W and R are [1, gates, fan-in]; gates that are open half the way, and a state that moves
+        return 0.0, 0.5 if key == "B" else math.sqrt(6.0 / shape[2])
     if op == "BatchNormalization":
         return {"scale": (1.3, 0.4), "B": (0.0, 0.5), "mean": (0.0, 0.5), "var": (2.0, 1.0)}[key]
     if len(shape) > 1:  # W of Conv is [out, in/group, kh, kw], B of Gemm [out, in] (transB=1): the rest is the fan-in
@@ -175,6 +180,8 @@ def classes(network):
     node = made[network["compared"]]
     while node.op in SAME_SIZE and node.inputs[0] in made:
         node = made[node.inputs[0]]
+    if node.op in ("LSTM", "GRU"):
+        return node.attrs["hidden_size"]
     if node.op != "Gemm":
         raise Unsupported("{0} is no row of classes per sample".format(network["compared"]))
     return node.shapes["B"][0 if node.attrs.get("transB", 0) else 1]

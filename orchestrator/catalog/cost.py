@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 FLOAT_BYTES = 4
 INTEGER_BYTES = 8
 PRODUCTS = frozenset({"MatMul", "Gemm"})
-VIEWS = frozenset({"Constant", "Flatten", "Reshape", "Slice"})
+RECURRENT = frozenset({"LSTM", "GRU"})
+"""Counted for every step, also where a sample ends before: how many are valid is drawn with the inputs."""
+VIEWS = frozenset({"Constant", "Flatten", "Reshape", "Slice", "Unsqueeze"})
 """Operators that move nothing: another shape of the same bytes, a part of them, or a number in the code."""
 
 
@@ -31,8 +33,8 @@ class Cost:
     """One step, or one operator of it."""
 
     macs: int
-    """Multiply-accumulates of Conv, Gemm, MatMul and of both products of an Attention, without biases: what published
-    tables count. A causal Attention is counted whole, as most implementations compute it before they mask."""
+    """Multiply-accumulates of Conv, Gemm, MatMul, LSTM, GRU and of both products of an Attention, without biases: what
+    published tables count. A causal Attention is counted whole, as most implementations compute it before they mask."""
     weight_bytes: int
     """Of a Gather's table the rows that a step reads, were they all different: at most the whole."""
     activation_bytes: int
@@ -67,11 +69,11 @@ def count_network(network: Network, batch: int = 1) -> Cost:
     macs = weights = moved = 0
     sizes = {name: _bytes(network, name, shape) for name, shape in shapes.items()}
     for node in network.nodes:
-        inputs = [shapes[name] for name in node.inputs]
+        inputs = [shapes[name] for name in node.inputs if name]
         macs += _count_macs(node, inputs, shapes[node.name])
         weights += _weight_bytes(node, inputs)
         if node.op not in VIEWS:
-            moved += sum(sizes[name] for name in node.inputs) + sizes[node.name]
+            moved += sum(sizes[name] for name in node.inputs if name) + sizes[node.name]
     ends = sum(sizes[name] for name in (*network.inputs, *network.outputs))
     return Cost(macs, weights, ends, moved)
 
@@ -87,9 +89,9 @@ def count_gradient(network: Network, batch: int = 1) -> Cost:
     forward = count_network(network, batch)
     shapes = infer_shapes(network, batch)
     to_inputs = sum(
-        _count_macs(node, [shapes[name] for name in node.inputs], shapes[node.name])
+        _count_macs(node, [shapes[name] for name in node.inputs if name], shapes[node.name], of_states=False)
         for node in network.nodes
-        if set(node.inputs) <= network.inputs.keys()
+        if set(node.inputs) - {""} <= network.inputs.keys()
     )
     inputs = sum(_bytes(network, name, shapes[name]) for name in network.inputs)
     rows = sum(_weight_bytes(node, [shapes[node.inputs[0]]]) for node in network.nodes if node.op == "Gather")
@@ -114,8 +116,8 @@ def _weight_bytes(node: Node, inputs: Sequence[Shape]) -> int:
     return FLOAT_BYTES * sum(map(math.prod, node.weights.values()))
 
 
-def _count_macs(node: Node, inputs: Sequence[Shape], out: Shape) -> int:
-    """Multiply-accumulates of one node."""
+def _count_macs(node: Node, inputs: Sequence[Shape], out: Shape, *, of_states: bool = True) -> int:
+    """Multiply-accumulates of one node; of an LSTM or a GRU those with the states may be left out."""
     size = math.prod(out)
     if node.op == "Conv":
         return size * math.prod(node.weights["W"][1:])
@@ -124,4 +126,6 @@ def _count_macs(node: Node, inputs: Sequence[Shape], out: Shape) -> int:
     if node.op == "Attention":
         (*_, depth), (*_, keys, _), _ = inputs
         return math.prod(out[:3]) * keys * (depth + out[3])
+    if node.op in RECURRENT:
+        return math.prod(inputs[0][:2]) * sum(math.prod(node.weights[key]) for key in ("W", "R")[: 1 + of_states])
     return size * inputs[0][-1] if node.op == "MatMul" else 0

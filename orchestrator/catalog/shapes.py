@@ -24,7 +24,7 @@ def infer_shapes(network: Network, batch: int = 1) -> dict[str, Shape]:
         if rule is None:
             raise SpecError(f"network {network.name}: {node.name}: catalog/shapes.py has no rule for {node.op}")
         try:
-            shapes[node.name] = rule(node, [shapes[name] for name in node.inputs])
+            shapes[node.name] = rule(node, [shapes[name] for name in node.inputs if name])
         except (KeyError, IndexError, ValueError, TypeError) as error:
             where = f"network {network.name}: {node.name} ({node.op})"
             raise SpecError(f"{where}: no shape follows from its inputs and attributes: {error!r}") from None
@@ -120,6 +120,25 @@ def _attention(_node: Node, inputs: Sequence[Shape]) -> Shape:
     return (*query[:3], value[3])
 
 
+def _recurrent(node: Node, inputs: Sequence[Shape]) -> Shape:
+    """Of an LSTM or a GRU: all hidden states, or the last one; workloads/recurrent.py says what the attributes mean."""
+    (batch, steps, size), hidden = inputs[0], node.attrs["hidden_size"]
+    gates = {"LSTM": 4, "GRU": 3}[node.op]
+    if (node.weights["W"], node.weights["R"]) != ((1, gates * hidden, size), (1, gates * hidden, hidden)):
+        raise ValueError(f"{inputs[0]} and {hidden} units for {node.weights}")
+    return (batch, steps, hidden) if node.attrs.get("output", "Y") == "Y" else (batch, hidden)
+
+
+def _reduced(node: Node, inputs: Sequence[Shape]) -> Shape:
+    axes, keep = node.attrs["axes"], node.attrs.get("keepdims", 1)
+    return tuple(1 if axis in axes else size for axis, size in enumerate(inputs[0]) if keep or axis not in axes)
+
+
+def _unsqueeze(node: Node, inputs: Sequence[Shape]) -> Shape:
+    (axis,) = node.attrs["axes"]
+    return (*inputs[0][:axis], 1, *inputs[0][axis:])
+
+
 def _matmul(_node: Node, inputs: Sequence[Shape]) -> Shape:
     left, right = inputs
     if left[-1] != right[-2]:
@@ -162,6 +181,7 @@ RULES: dict[str, Callable[[Node, Sequence[Shape]], Shape]] = {
     "Attention": _attention,
     "AveragePool": _pool,
     "BatchNormalization": _same,
+    "Cast": _same,
     "Clip": _same,
     "Concat": _concat,
     "Constant": lambda _node, _inputs: (),
@@ -169,14 +189,18 @@ RULES: dict[str, Callable[[Node, Sequence[Shape]], Shape]] = {
     "Div": lambda _node, inputs: _broadcast(*inputs),
     "Flatten": _flatten,
     "Gather": _gather,
+    "GRU": _recurrent,
     "Gelu": _same,
     "Gemm": _gemm,
     "GlobalAveragePool": lambda _node, inputs: (*inputs[0][:2], *(1 for _ in inputs[0][2:])),
     "LRN": _same,
+    "LSTM": _recurrent,
     "LayerNormalization": _same,
     "MatMul": _matmul,
     "MaxPool": _pool,
     "Mul": lambda _node, inputs: _broadcast(*inputs),
+    "ReduceMean": _reduced,
+    "ReduceSum": _reduced,
     "Relu": _same,
     "Reshape": _reshape,
     "Sigmoid": _same,
@@ -184,4 +208,5 @@ RULES: dict[str, Callable[[Node, Sequence[Shape]], Shape]] = {
     "Softmax": _same,
     "Tanh": _same,
     "Transpose": _transpose,
+    "Unsqueeze": _unsqueeze,
 }

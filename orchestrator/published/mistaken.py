@@ -10,7 +10,7 @@ from orchestrator.nouns.workload import Network, Node
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-LEARNT = frozenset({"W", "B", "C", "scale", "data"})
+LEARNT = frozenset({"W", "R", "B", "C", "scale", "data"})
 """As workloads/weights.py counts them; a test holds the two together."""
 
 

@@ -16,6 +16,10 @@ class Node(object):
         self.gain = data.get("gain", 1.0)  # of the seeded weights, where a branch would outgrow what it is added to
         self.shapes = {key: tuple(shape) for key, shape in (data.get("weights") or {}).items()}
 
+    def given(self, tensors):
+        """Its inputs out of name -> tensor; None for one that is left out, which ONNX calls ""."""
+        return [tensors[name] if name else None for name in self.inputs]
+
 
 class Loss(object):
     """What is made small. `cross_entropy`: the mean over the batch of -log softmax(`output`)[target], with classes as
@@ -44,8 +48,9 @@ def owners(weights):
 
 
 def integer_inputs(nodes):
-    """Names of the tensors that a Gather takes its rows by: int64, as nothing else here is."""
-    return {node.inputs[0] for node in nodes if node.op == "Gather"}
+    """Names of the tensors that a Gather takes its rows by, or an LSTM its lengths: int64, as nothing else here is."""
+    lengths = {node.inputs[1] for node in nodes if node.op in ("LSTM", "GRU") and len(node.inputs) > 1}
+    return {node.inputs[0] for node in nodes if node.op == "Gather"} | lengths - {""}
 
 
 OF_IMAGES = frozenset({"AveragePool", "BatchNormalization", "Conv", "GlobalAveragePool", "LRN", "MaxPool"})
@@ -233,7 +238,7 @@ class Backend(object):
             for name in node.inputs:
                 last[name] = index
         for index, (node, function) in enumerate(operators):
-            tensors[node.name] = function(*[tensors[name] for name in node.inputs])
+            tensors[node.name] = function(*node.given(tensors))
             for name in node.inputs:
                 if last[name] == index and name not in outputs:
                     tensors.pop(name, None)

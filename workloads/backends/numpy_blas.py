@@ -7,6 +7,7 @@ import numpy as np
 
 from workloads.backends import base
 from workloads.backends.base import Unsupported
+from workloads.backends.numpy_sequence import Sequence
 from workloads.backends.numpy_transformer import Transformer
 from workloads.im2col import Buffers, Geometry, overwritable
 
@@ -15,7 +16,7 @@ COLUMNS = 1 << 20
 largest one as a whole, 115 MB, would be written to memory and read back."""
 
 
-class Backend(Transformer, base.Backend):
+class Backend(Transformer, Sequence, base.Backend):
     """im2col and SGEMM for convolutions, slices for depthwise ones and pools; buffers made at the first step."""
 
     name = "numpy"

@@ -9,6 +9,7 @@ import torch.nn.functional as F  # noqa: N812  (its usual name)
 
 from workloads.backends import base
 from workloads.backends.base import Unsupported
+from workloads.backends.pytorch_sequence import Sequence
 from workloads.backends.pytorch_transformer import Transformer
 from workloads.evidence import mkl, symbols
 from workloads.weights import LEARNT
@@ -17,7 +18,7 @@ LIBRARIES = ("libtorch_cpu.so", "libcaffe2.so", "libtorch.so")
 """Where the CPU's operators are: since 1.5, before 1.2, and between."""
 
 
-class Backend(Transformer, base.Backend):
+class Backend(Transformer, Sequence, base.Backend):
     """Eager mode: `default` keeps images as NCHW, `channels_last` stores them as NHWC, as its documentation advises.
 
     `jit` traces the network, freezes the trace and optimises it for inference, as far as the version can; `compile` has
@@ -34,6 +35,7 @@ class Backend(Transformer, base.Backend):
     trains = True
     learnt = None  # name -> tensor, where gradients are asked for
     running = None  # name -> running mean or variance, where it is trained
+    owners = {}  # id of a weight's array -> name, then
     listens_at_start = not hasattr(torch._C, "_verbose")  # noqa: SLF001  (before 1.13)
 
     def configure(self):
@@ -121,7 +123,8 @@ class Backend(Transformer, base.Backend):
         return {"loss": self.result[0].detach().cpu().numpy().reshape(1)}
 
     def gradients(self):
-        return {name: tensor.cpu().numpy() for name, tensor in zip(self.learnt, self.found)}  # noqa: B905
+        found = {name: tensor.cpu().numpy() for name, tensor in zip(self.learnt, self.found)}  # noqa: B905
+        return self.in_onnx_layout(found)
 
     def load(self, arrays):
         self.tensors = [self._place(torch.from_numpy(arrays[name])) for name in self.names]
@@ -142,13 +145,17 @@ class Backend(Transformer, base.Backend):
         return tensor
 
     def _weights(self, weights):
-        placed = {key: self._place(torch.from_numpy(array)) for key, array in weights.items()}
-        self.images.extend(tensor for tensor in placed.values() if tensor.dim() == 4)
-        for key, tensor in placed.items():
-            tensor.requires_grad_((self.learnt is not None or self.execution == "autograd") and key in LEARNT)
-            if self.learnt is not None and key in LEARNT:
-                self.learnt[self.owners[id(weights[key])]] = tensor
-        return placed
+        names = {key: self.owners.get(id(array)) for key, array in weights.items()}
+        return {key: self._weight(names[key], array, learnt=key in LEARNT) for key, array in weights.items()}
+
+    def _weight(self, name, array, learnt=True):
+        tensor = self._place(torch.from_numpy(array))
+        if tensor.dim() == 4:
+            self.images.append(tensor)
+        tensor.requires_grad_((self.learnt is not None or self.execution == "autograd") and learnt)
+        if self.learnt is not None and learnt:
+            self.learnt[name] = tensor
+        return tensor
 
     # -- what it says of itself ------------------------------------------------------------------------------------
 
@@ -376,9 +383,9 @@ class Listed(torch.nn.Module):
 
 
 def example(nodes, inputs, names):
-    """Tensors to trace a network with, in the order of `names`."""
+    """Tensors to trace a network with, in the order of `names`; ones, as no length may be 0."""
     integers = base.integer_inputs(nodes)
-    return [torch.zeros(inputs[name], dtype=torch.int64 if name in integers else torch.float32) for name in names]
+    return [torch.ones(inputs[name], dtype=torch.int64 if name in integers else torch.float32) for name in names]
 
 
 def traced(net, tensors, onednn):

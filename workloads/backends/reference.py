@@ -5,6 +5,7 @@ import numpy as np
 
 from workloads.backends import base
 from workloads.backends.base import Unsupported
+from workloads.backends.reference_sequence import Sequence, sigmoid
 from workloads.backends.reference_transformer import Transformer
 
 ROWS = 512
@@ -31,7 +32,7 @@ def windows(x, node, value):
             yield i, j, x[:, :, i : i + sh * (oh - 1) + 1 : sh, j : j + sw * (ow - 1) + 1 : sw]
 
 
-class Backend(Transformer, base.Backend):
+class Backend(Transformer, Sequence, base.Backend):
     """One operator after the other, in `dtype` throughout: float32 as a variant, float64 as the oracle."""
 
     name = "reference"
@@ -182,10 +183,6 @@ class Backend(Transformer, base.Backend):
         return lambda x: np.minimum(np.maximum(x, low), high)
 
     def Sigmoid(self, node, weights):
-        def sigmoid(x):
-            with np.errstate(over="ignore"):  # an infinity, whose reciprocal is the right 0
-                return 1 / (1 + np.exp(-x))
-
         return sigmoid
 
     def LRN(self, node, weights):

@@ -20,6 +20,7 @@ from workloads.backends import base, reference
 
 NETWORKS = read_networks()
 SHAPED = ["mobilenet_v1", "vgg16", "resnet18", "lenet", "bert_base", "gpt_decode", "gpt_prefill"]
+RECURRENT = sorted(name for name in NETWORKS if name.startswith(("imdb", "lstm")))
 Shape = tuple[int, ...]
 Case = tuple[str, Shape, dict[str, Shape], dict[str, Any], Shape, int]
 
@@ -192,7 +193,21 @@ def test_a_gather_moves_the_rows_that_it_reads_and_its_integers_have_eight_bytes
     assert count_gradient(made, 2).weight_bytes == 2 * 4 * 14 * 12
 
 
-@pytest.mark.parametrize("name", [*SHAPED, "tiny"])
+# Bytes of weights, of ends and of gradients follow from shapes; MAC by hand: steps * gates * units * (inputs + units).
+def test_a_recurrent_layer_multiplies_its_input_and_its_state_at_every_step() -> None:
+    made = NETWORKS["lstm_512"]
+    assert infer_shapes(made, 4)["lstm"] == (4, 512)
+    assert count_network(made, 4).macs == 4 * 25 * 4 * 512 * (512 + 512)
+    assert count_gradient(made, 4).macs == 4 * 25 * 4 * 512 * (2 * 512 + 3 * 512)  # its inputs have no gradient
+    above = NETWORKS["imdb_gru"]
+    assert count_network(above).macs == 150 * 3 * 100 * (125 + 100) + 200
+    assert count_gradient(above).macs == 3 * count_network(above).macs
+    pooled = infer_shapes(NETWORKS["imdb_lstm"], 2)
+    shapes = [pooled[name] for name in ("lstm", "sum", "count", "divisor", "mean")]
+    assert shapes == [(2, 100, 128), (2, 128), (2,), (2, 1), (2, 128)]
+
+
+@pytest.mark.parametrize("name", [*SHAPED, "tiny", *RECURRENT])
 def test_shapes_are_those_that_the_reference_computes(name: str) -> None:
     data = tiny_network() if name == "tiny" else read_network(name)
     made = Network.model_validate(data)
@@ -204,7 +219,7 @@ def test_shapes_are_those_that_the_reference_computes(name: str) -> None:
     for data_node in data["nodes"][:count]:
         node = base.Node(data_node)
         operator = backend.operators([node], {node.name: weights.make_node(node, 1)})[0][1]
-        arrays[node.name] = operator(*[arrays[each] for each in node.inputs])
+        arrays[node.name] = operator(*node.given(arrays))
     assert {key: array.shape for key, array in arrays.items()} == infer_shapes(made)
 
 
@@ -252,6 +267,7 @@ def test_what_cannot_be_avoided_is_never_more_than_what_every_operator_moves(nam
         (one("Conv", (1, 3, 8, 8)), "KeyError"),
         (one("Gemm", (2, 5), {"B": (5, 7)}, transB=1), r"\(2, 5\) times \(5, 7\)"),
         (one("MatMul", (2, 5)), "MatMul"),
+        (one("LSTM", (1, 5, 3), {"W": (1, 8, 4), "R": (1, 8, 2)}, hidden_size=2), r"\(1, 5, 3\) and 2 units"),
     ],
 )
 def test_what_has_no_shape_is_refused_with_its_place(made: Network, message: str) -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import importlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from tests import recurrent_files
 from tests.network_files import Writer
 from tests.transformer_files import bert, described, gpt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parents[3]
 SEED = 20260101
@@ -42,15 +46,20 @@ def thin(network: Dict, factor: int, size: int = 224) -> Dict:
     return network
 
 
-def compute(network: Dict, backend: str = "numpy_blas", batch: int = 1) -> Dict:
-    """Output name -> array of one step."""
+def compute(
+    network: Dict, backend: str = "numpy_blas", batch: int = 1, change: Callable[[Dict], None] | None = None
+) -> Dict:
+    """Output name -> array of one step; `change` does to the weights, node -> {input: array}, what it likes."""
     weights = importlib.import_module("workloads.weights")
     base = importlib.import_module("workloads.backends.base")
     made = importlib.import_module(f"workloads.backends.{backend}").Backend(1, "default", "absent")
     made.configure()
     nodes = [base.Node(data) for data in network["nodes"]]
     shapes = weights.input_shapes(network, batch)
-    made.build(nodes, weights.make_weights(network, SEED), shapes, network["outputs"])
+    seeded = weights.make_weights(network, SEED)
+    if change:
+        change(seeded)
+    made.build(nodes, seeded, shapes, network["outputs"])
     made.load(weights.make_inputs(network, batch, SEED))
     made.step()
     outputs: Dict = made.fetch()
@@ -184,6 +193,51 @@ def pieces_network() -> Dict:
         "parameters": 20 + 8 + 49 * 6,
         "nodes": nodes,
     }
+
+
+def recurrent_network(*, lengths: bool = True, before: bool = True) -> Dict:
+    """An LSTM whose states are averaged, a GRU above it, and beside that a GRU with its reset gate before the product.
+
+    `lengths`: sentences of 2 to 6 words of at most 7.
+    """
+    inputs, integers = {"tokens": [1, 7]}, {"tokens": [0, 11]}
+    also = ["lengths"] if lengths else []
+    if lengths:
+        inputs, integers = {**inputs, "lengths": [1]}, {**integers, "lengths": [2, 7]}
+    kept: Dict = {"axes": [1], "keepdims": 0}
+    nodes = [
+        recurrent_files.embedding("tokens", 11, 5),
+        recurrent_files.recurrent("LSTM", ["embedding", *also], 5, 6, biases=1, output="Y"),
+        recurrent_files.recurrent("GRU", ["lstm", *also], 6, 4, biases=2, output="Y_h", linear_before_reset=1),
+    ]
+    joined, size = ["mean", "gru"], 10
+    if before:
+        first = recurrent_files.recurrent("GRU", ["lstm", *also], 6, 3, biases=1, output="Y_h", linear_before_reset=0)
+        nodes.append({**first, "name": "first"})
+        joined, size = [*joined, "first"], 13
+    if lengths:
+        nodes += [
+            {"name": "sum", "op": "ReduceSum", "inputs": ["lstm"], "attrs": kept},
+            {"name": "count", "op": "Cast", "inputs": ["lengths"], "attrs": {"to": 1}},
+            {"name": "divisor", "op": "Unsqueeze", "inputs": ["count"], "attrs": {"axes": [1]}},
+            {"name": "mean", "op": "Div", "inputs": ["sum", "divisor"]},
+        ]
+    else:
+        nodes.append({"name": "mean", "op": "ReduceMean", "inputs": ["lstm"], "attrs": kept})
+    nodes.append({"name": "both", "op": "Concat", "inputs": joined, "attrs": {"axis": 1}})
+    nodes += recurrent_files.classified("both", size, 10)
+    return {"name": "recurrent", **recurrent_files.network("recurrent", "this test", inputs, integers, nodes)}
+
+
+def cell_network() -> Dict:
+    """One step of an LSTM from a given state, with a GRU of one step that goes on from its output."""
+    nodes = [
+        recurrent_files.recurrent("LSTM", ["x", "", "h", "c"], 5, 6, biases=2, output="Y_h"),
+        recurrent_files.recurrent("GRU", ["x", "", "lstm"], 5, 6, biases=2, output="Y_h", linear_before_reset=1),
+        *recurrent_files.classified("gru", 6, 10),
+    ]
+    inputs = {"x": [1, 1, 5], "h": [1, 6], "c": [1, 6]}
+    return {"name": "cell", **recurrent_files.network("cell", "this test", inputs, {}, nodes)}
 
 
 def lrn_network() -> Dict:

@@ -12,10 +12,12 @@ from tests.unit.workloads.networks import (
     SEED,
     Dict,
     branching_network,
+    cell_network,
     gathering_network,
     lrn_network,
     pieces_network,
     read_network,
+    recurrent_network,
     tiny_bert,
     tiny_gpt,
     tiny_network,
@@ -36,6 +38,9 @@ NETWORKS = {
     "pieces": pieces_network(),
     "lenet": read_network("lenet"),
     "autoencoder": read_network("autoencoder_400_200_100_layer3"),
+    "recurrent": recurrent_network(),
+    "recurrent-padded": recurrent_network(lengths=False),
+    "cell": cell_network(),
 }
 
 

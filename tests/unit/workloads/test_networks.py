@@ -13,6 +13,7 @@ from orchestrator.nouns.workload import Method, Network, Suite
 from tests import network_files
 from tests.unit.workloads.networks import NETWORKS, ROOT, SEED, compute, read_network, thin, tiny_network
 from workloads import expected as oracle
+from workloads import weights
 from workloads.backends import base
 
 SUITES = sorted(path.stem for path in (ROOT / "workloads" / "suites").glob("*.toml"))
@@ -24,7 +25,7 @@ def test_a_network_is_a_noun_whose_nodes_read_only_what_stands_before_them(name:
     assert network.name == name
     known = set(network.inputs)
     for node in network.nodes:
-        assert set(node.inputs) <= known, node.name
+        assert set(node.inputs) - {""} <= known, node.name
         known.add(node.name)
     assert set(network.outputs) <= known
     assert network.compared in network.outputs
@@ -55,6 +56,14 @@ def test_a_block_of_gpt2_small_has_the_published_number_of_parameters() -> None:
         ("gpt_decode", [2 * GPT_BLOCK]),
         ("bert_base", [(30_522 + 512 + 2 + 2) * 768, 12 * GPT_BLOCK, 769 * 768]),
         ("alexnet", [364 * 96, 2401 * 256, 2305 * 384, 3457 * 384, 3457 * 256, 9217 * 4096, 4097 * 4096, 4097 * 1000]),
+        ("imdb_lstm", [10_000 * 128, 4 * (128 + 128 + 1) * 128, 129 * 2]),
+        ("imdb_lstm_padded", [10_000 * 128, 4 * (128 + 128 + 1) * 128, 129 * 2]),
+        ("imdb_gru", [3_750_000, 68_100, 202]),  # as Keras's summary in the notebook has them: CuDNNGRU, and
+        ("imdb_gru_reset_before", [3_750_000, 67_800, 202]),  # its GRU
+        ("lstm_256", [4 * (256 + 256 + 2) * 256]),
+        ("lstm_512", [4 * (512 + 512 + 2) * 512]),
+        ("lstm_1024", [4 * (1024 + 1024 + 2) * 1024]),
+        ("lstm_cell", [4 * (512 + 512 + 2) * 512]),
     ],
 )
 def test_parameters_are_those_of_the_table_of_layers(name: str, layers: list[int]) -> None:
@@ -117,6 +126,13 @@ def test_expected_outputs_are_nouns_for_every_output_and_the_compared_one_is_fir
         assert noun.tolerance == 1e-3
         assert math.isfinite(noun.spread)
         assert noun.spread > 0
+
+
+def test_the_lengths_of_a_batch_differ_and_none_is_the_whole() -> None:
+    lengths = weights.make_inputs(read_network("imdb_lstm"), 16, SEED)["lengths"]
+    assert len(set(lengths.tolist())) > 8
+    assert lengths.min() >= 12
+    assert lengths.max() < 100
 
 
 def test_every_sample_of_a_batch_gets_its_own_output() -> None:

@@ -79,6 +79,19 @@ def heads(queries: int, keys: int) -> dict[str, Shape]:
     return {"q": (2, 3, queries, 8), "k": (2, 3, keys, 8), "v": (2, 3, keys, 8)}
 
 
+def recurrent(op: str, inputs: tuple[str, ...] = ("x",), *, biases: int = 2, **attrs: Any) -> Node:
+    """Six units on five inputs; with states of six."""
+    width = {"LSTM": 4, "GRU": 3}[op] * 6
+    weights = {"W": (1, width, 5), "R": (1, width, 6), **({"B": (1, biases * width)} if biases else {})}
+    return node(op, weights, inputs, hidden_size=6, layout=1, **attrs)
+
+
+WORDS: dict[str, Shape] = {"x": (3, 7, 5)}
+SENTENCES: dict[str, Shape] = {**WORDS, "lengths": (3,)}
+STATE: dict[str, Shape] = {**WORDS, "h": (3, 6)}
+CELL: dict[str, Shape] = {**STATE, "c": (3, 6)}
+AFTER: dict[str, Any] = {"linear_before_reset": 1}
+BEFORE: dict[str, Any] = {"linear_before_reset": 0}
 IMAGE: dict[str, Shape] = {"x": (2, 8, 9, 11)}
 NORM: dict[str, Shape] = {"scale": (8,), "B": (8,), "mean": (8,), "var": (8,)}
 LAYER: dict[str, Shape] = {"scale": (12,), "B": (12,)}
@@ -127,6 +140,29 @@ CASES: dict[str, tuple[Node, dict[str, Shape]]] = {
     "mul-by-channel": (node("Mul", inputs=("a", "b")), {"a": (2, 8, 9, 11), "b": (2, 8, 1, 1)}),
     "concat": (node("Concat", inputs=("a", "b", "c"), axis=1), {"a": IMAGE["x"], "b": (2, 3, 9, 11), "c": IMAGE["x"]}),
     "concat-of-rows": (node("Concat", inputs=("a", "b"), axis=1), {"a": (4, 30), "b": (4, 5)}),
+    "lstm": (recurrent("LSTM", output="Y"), WORDS),
+    "lstm-last": (recurrent("LSTM", output="Y_h"), WORDS),
+    "lstm-one-bias": (recurrent("LSTM", biases=1, output="Y"), WORDS),
+    "lstm-no-bias": (recurrent("LSTM", biases=0, output="Y_h"), WORDS),
+    "lstm-lengths": (recurrent("LSTM", ("x", "lengths"), output="Y"), SENTENCES),
+    "lstm-lengths-last": (recurrent("LSTM", ("x", "lengths"), output="Y_h"), SENTENCES),
+    "lstm-state": (recurrent("LSTM", ("x", "", "h", "c"), output="Y"), CELL),
+    "lstm-state-last": (recurrent("LSTM", ("x", "", "h", "c"), output="Y_h"), CELL),
+    "gru": (recurrent("GRU", output="Y", **AFTER), WORDS),
+    "gru-last": (recurrent("GRU", output="Y_h", **AFTER), WORDS),
+    "gru-one-bias": (recurrent("GRU", biases=1, output="Y", **AFTER), WORDS),
+    "gru-lengths": (recurrent("GRU", ("x", "lengths"), output="Y", **AFTER), SENTENCES),
+    "gru-lengths-last": (recurrent("GRU", ("x", "lengths"), output="Y_h", **AFTER), SENTENCES),
+    "gru-state": (recurrent("GRU", ("x", "", "h"), output="Y", **AFTER), STATE),
+    "gru-before": (recurrent("GRU", output="Y", **BEFORE), WORDS),
+    "gru-before-one-bias": (recurrent("GRU", biases=1, output="Y_h", **BEFORE), WORDS),
+    "gru-before-lengths": (recurrent("GRU", ("x", "lengths"), output="Y", **BEFORE), SENTENCES),
+    "gru-before-lengths-last": (recurrent("GRU", ("x", "lengths"), output="Y_h", **BEFORE), SENTENCES),
+    "gru-before-state": (recurrent("GRU", ("x", "", "h"), output="Y_h", **BEFORE), STATE),
+    "reduce-sum": (node("ReduceSum", axes=[1], keepdims=0), WORDS),
+    "reduce-mean": (node("ReduceMean", axes=[1], keepdims=0), WORDS),
+    "reduce-mean-keeping": (node("ReduceMean", axes=[2], keepdims=1), WORDS),
+    "div-by-sample": (node("Div", inputs=("a", "b")), {"a": (3, 6), "b": (3, 1)}),
     "relu6": (node("Clip", min=0, max=6), IMAGE),
     "clip": (node("Clip", min=-0.5, max=0.75), IMAGE),
     "sigmoid": (node("Sigmoid"), IMAGE),
@@ -181,11 +217,13 @@ ROWS = 50
 
 
 def seeded(shapes: dict[str, Shape]) -> Arrays:
-    """Name -> float32 array; a variance must be positive, and `tokens` are int64 below ROWS."""
+    """Name -> float32 array; a variance must be positive, `tokens` are int64 below ROWS, `lengths` such of WORDS."""
     random = np.random.RandomState(7)
     arrays = {name: random.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
     if "tokens" in shapes:
         arrays["tokens"] = random.randint(0, ROWS, shapes["tokens"]).astype(np.int64)
+    if "lengths" in shapes:
+        arrays["lengths"] = np.array([4, 7, 1], np.int64)
     return {name: np.abs(array) + np.float32(0.5) if name == "var" else array for name, array in arrays.items()}
 
 
