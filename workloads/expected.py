@@ -118,7 +118,7 @@ def _changes(arrays, rounded):
     for name in arrays:
         flat = arrays[name].ravel()
         seen = np.flatnonzero(flat)  # of a table most rows were not read, and a framework could not fail there
-        if 2 * len(seen) > flat.size:
+        if 2 * len(seen) > flat.size or not len(seen):
             seen = np.arange(flat.size)
         found[name] = _describe(flat, seen[positions(len(seen), GRADIENT_POSITIONS)])
     least = ROUNDING * max(each["spread"] for each in found.values())

@@ -73,7 +73,8 @@ def test_a_gradient_is_the_slope_of_the_loss(name: str, monkeypatch: pytest.Monk
 def test_a_gradient_that_cancels_is_held_against_that_of_its_operator_and_a_table_where_it_was_read() -> None:
     wanted = expected_gradient(NETWORKS["bert"], 3, SEED)
     assert max(map(abs, wanted["layer1_k.C"]["values"])) < 1e-12
-    assert wanted["layer1_k.C"]["spread"] == pytest.approx(1e-2 * wanted["layer1_k.B"]["spread"])
+    largest = max(entry["spread"] for name, entry in wanted.items() if name != "loss")
+    assert wanted["layer1_k.C"]["spread"] == pytest.approx(1e-3 * largest)
     assert wanted["layer1_q.C"]["spread"] > 5e-2 * wanted["layer1_q.B"]["spread"]
     assert all(wanted["words.data"]["values"])
 
