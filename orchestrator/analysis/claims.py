@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from orchestrator.analysis.findings import Finding
-from orchestrator.nouns.variant import Blas, OneDnn
+from orchestrator.nouns.variant import AUTOGRAD, Blas, OneDnn
 from orchestrator.nouns.workload import Mode
 from orchestrator.store.facts import product_libraries
 
@@ -20,8 +20,6 @@ COMPILED_IN = frozenset({Blas.EIGEN, Blas.XLA, Blas.MLAS, Blas.ONEDNN, Blas.XNNP
 _ALIASES = {"skx": "skylakex", "knights landing": "knl", "sandy bridge": "sandybridge"}
 _CAPABILITIES = {"Seccomp": "2", "NoNewPrivs": "1", "CapEff": "0"}
 
-AUTOGRAD = "autograd"
-"""The execution mode of inference that records what gradients need, and says so in its cell's name."""
 HANDOVER = 1
 """A main thread that hands each step over to a pool's thread is runnable beside it for a moment; in steps of some
 microseconds the moments add up to a thread. It shares the CPUs that were asked for, so it is shown, not condemned."""

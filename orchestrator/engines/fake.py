@@ -16,6 +16,7 @@ from orchestrator.nouns.job import (
     REPLY_SCHEMA,
     Bandwidth,
     Evidence,
+    ExecutionEvidence,
     Job,
     Library,
     OneDnnEvidence,
@@ -23,7 +24,7 @@ from orchestrator.nouns.job import (
     Threads,
 )
 from orchestrator.nouns.launch import End, Observed, Outcome, Rejected
-from orchestrator.nouns.variant import Blas
+from orchestrator.nouns.variant import AUTOGRAD, Blas
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -175,6 +176,7 @@ def _evidence(job: Job, launch: Launch, variant: Variant | None) -> Evidence:
         framework=variant.framework if variant else job.backend,
         framework_version=variant.version if variant else "0",
         build=f"fake; BLAS: {variant.blas}" if variant else "fake",
+        execution=ExecutionEvidence(mode=job.execution, how="fake"),
         device="cpu",
         precision="float32",
         libraries=libraries,
@@ -184,6 +186,7 @@ def _evidence(job: Job, launch: Launch, variant: Variant | None) -> Evidence:
         cpu_count=len(launch.cpus),
         cpu_model="fake",
         isa=(),
+        arithmetic={"gradients": "on"} if job.execution == AUTOGRAD else {},
         env={name: value for name, value in launch.env.items() if name.endswith("_NUM_THREADS")},
         security={},
     )

@@ -11,6 +11,9 @@ from orchestrator.nouns.base import Noun
 NAME = r"^[a-z0-9][a-z0-9._]{0,63}$"  # no dash: dashes separate the parts of an identifier
 VERSION = r"^[0-9][A-Za-z0-9._+]{0,31}$"
 
+AUTOGRAD = "autograd"
+"""The execution mode of inference that records what gradients need, as published scripts did by mistake."""
+
 
 class Install(StrEnum):
     """Where the framework comes from."""

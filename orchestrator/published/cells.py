@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from orchestrator.errors import UnknownNameError
 from orchestrator.nouns.plan import Cell
+from orchestrator.nouns.variant import AUTOGRAD
 from orchestrator.nouns.workload import Workload
 from orchestrator.published.first_calls import CALLS
-from orchestrator.published.mistaken import AUTOGRAD, FIRST_CALLS, RECREATIONS
+from orchestrator.published.mistaken import FIRST_CALLS, RECREATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

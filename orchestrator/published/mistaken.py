@@ -106,8 +106,6 @@ RECREATIONS: Mapping[str, Recreation] = {
 
 FIRST_CALLS = "first-calls"
 """Needs no network of its own: it is in the calls of the right one."""
-AUTOGRAD = "autograd"
-"""The right network in an execution mode of that name."""
 
 
 def derive_networks(networks: Mapping[str, Network]) -> dict[str, Network]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from orchestrator import paths
+from orchestrator.catalog.rows import read_variants
 from tests.command import Bench
 from tests.unit.workloads.networks import branching_network, lrn_network, tiny_network
 
@@ -133,6 +134,42 @@ def test_gradients_of_every_weight_are_those_of_the_reference(bench: Bench) -> N
     assert "unsupported" in rows.pop(none)["verdict"]
     found = undisturbed(rows)
     assert found == dict.fromkeys(found, (1, "")) and len(found) > len(GRADIENT) // 2
+
+
+MODES = [
+    "chainer-7.8.1-pip-openblas-cpu",
+    "jax-0.10.2-pip-xla-cpu",
+    "keras-2.2.4-pip-eigen-tensorflow-cpu",
+    "keras-3.15.1-pip-eigen-tensorflow-cpu",
+    "litert-2.3.0-pip-xnnpack-cpu",
+    "mxnet-1.9.1-pip-openblas-cpu",
+    "ncnn-1.0.20261020-pip-native-cpu",
+    "onnxruntime-1.31.1-pip-mlas-cpu",
+    "openvino-2026.4.1-pip-onednn-cpu",
+    "paddle-3.3.1-pip-mkl-onednn-off-cpu",
+    "pytorch-2.13.0-pip-mkl-compile-cpu",
+    "pytorch-2.13.0-pip-mkl-cpu",
+    "tensorflow-1.15.0-pip-eigen-cpu",
+    "tensorflow-2.21.0-pip-eigen-cpu",
+    "tensorflow-2.21.0-pip-xla-cpu",
+]
+
+
+@pytest.mark.timeout(3600)
+def test_every_execution_mode_is_what_the_framework_says_of_itself(bench: Bench) -> None:
+    """A cell per mode; one whose mode was not read back would be invalid, or flagged."""
+    measure(
+        bench,
+        *("--variants", ",".join(MODES), "--modes", "*", "--suite", "demo"),
+        *("--workloads", "cifar_cnn-infer-b1", "--blocks", "1"),
+    )
+    rows = bench("results", "--store", bench.folder / "s", "--format", "json").json()["results"]
+    cells = {f"{row['variant']}:{row['mode']}": row for row in rows}
+    wanted = {f"{row.id}:{mode}" for row in read_variants().variants if row.id in MODES for mode in row.modes}
+    assert set(cells) == wanted
+    assert not [name for name, row in cells.items() if "unproved:mode" in row["flags"]]
+    found = undisturbed(cells)
+    assert found == dict.fromkeys(found, (1, "")) and len(found) > len(cells) // 2
 
 
 def undisturbed(rows: dict[str, Any]) -> dict[str, tuple[int, str]]:

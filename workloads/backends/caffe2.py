@@ -54,6 +54,7 @@ class Backend(base.Backend):
                 self.net.AddExternalInput(self._feed(name, np.zeros(shape, np.float32)))
             self.blobs = self.walk(self.operators(nodes, weights), {name: name for name in inputs}, self.outputs)
         self.net.Proto().external_output.extend(sorted(set(self.blobs.values())))
+        self.written = len(self.net.Proto().op)
         if self.execution == "fused":
             self._fuse()
         self.net.Proto().name = "net"  # the transformations forget both
@@ -131,6 +132,15 @@ class Backend(base.Backend):
     def arithmetic(self):
         gradients = any(operator.is_gradient_op for operator in self.net.Proto().op)
         return {"gradients": "on" if gradients else "off"}
+
+    def execution_state(self):
+        operators = self.net.Proto().op
+        eigen = sum(1 for operator in operators if operator.engine == "EIGEN")
+        how = "{0} operators of the net, {1} before it was rewritten; {2} of them ask for Eigen"
+        how = how.format(len(operators), self.written, eigen)
+        if eigen or len(operators) < self.written:
+            return ("eigen" if eigen else "fused", how)
+        return ("default" if self.execution == "default" else None, how)
 
     def onednn_state(self):
         if not workspace.C.has_mkldnn and not workspace.C.use_mkldnn:

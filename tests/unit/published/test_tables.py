@@ -12,9 +12,10 @@ from orchestrator import paths
 from orchestrator.catalog.rows import read_variants
 from orchestrator.errors import SpecError, UnknownNameError
 from orchestrator.nouns.published import Kind, Number
+from orchestrator.nouns.variant import AUTOGRAD
 from orchestrator.published.cells import list_recreated, plan_cells
 from orchestrator.published.first_calls import bound_calls, bound_number
-from orchestrator.published.mistaken import AUTOGRAD, FIRST_CALLS, RECREATIONS
+from orchestrator.published.mistaken import FIRST_CALLS, RECREATIONS
 from orchestrator.published.references import find_reference
 from orchestrator.published.tables import choose, find_counterparts, find_mistakes, find_source, read_published
 from tests.makers import variant
