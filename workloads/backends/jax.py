@@ -3,6 +3,8 @@
 
 import os
 
+import numpy as np
+
 from workloads.backends import base, xla_evidence
 from workloads.backends.base import Unsupported
 
@@ -60,7 +62,7 @@ class Backend(base.Backend):
 
     def _fetch_loss(self):
         loss, _ = self.jax.block_until_ready(self.result)
-        return {"loss": self.jax.device_get(loss).reshape(1)}
+        return {"loss": np.asarray(loss).reshape(1)}
 
     def gradients(self):
         found = self.jax.device_get(self.result[1])
@@ -80,7 +82,11 @@ class Backend(base.Backend):
         self.result = self.function(self.weights, self.tensors)
 
     def fetch(self):
-        arrays = self.jax.device_get(self.jax.block_until_ready(self.result))
+        if self.device == "cpu":
+            # A view of the result's own memory; `device_get` hands each of them to another thread to be copied.
+            arrays = {name: np.asarray(array) for name, array in self.result.items()}
+        else:
+            arrays = self.jax.device_get(self.result)
         return {name: a.transpose(0, 3, 1, 2) if a.ndim == 4 else a for name, a in arrays.items()}
 
     # -- what it says of itself ------------------------------------------------------------------------------------
