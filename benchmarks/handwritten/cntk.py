@@ -13,6 +13,12 @@ def pool():
     return C.layers.MaxPooling((2, 2), strides=(2, 2))
 
 
+def depthwise(channels, stride):
+    """By the operator itself: the layers library refuses groups."""
+    w = C.parameter((channels, 1, 3, 3), init=C.he_normal())
+    return lambda x: C.convolution(w, x, (stride, stride), auto_padding=[False, True, True], groups=channels)
+
+
 def norm():
     return [C.layers.BatchNormalization(map_rank=1, epsilon=1e-3), C.relu]
 
@@ -29,7 +35,7 @@ def mobilenet_v1():
     """Width 1."""
     layers, channels = [C.layers.Convolution2D((3, 3), 32, strides=2, pad=True, bias=False)] + norm(), 32
     for width, stride in MOBILENET_V1:
-        layers.append(C.layers.Convolution2D((3, 3), channels, strides=stride, pad=True, bias=False, groups=channels))
+        layers.append(depthwise(channels, stride))
         layers += norm() + [C.layers.Convolution2D((1, 1), width, bias=False)] + norm()
         channels = width
     return layers + [C.layers.GlobalAveragePooling(), C.layers.Dense(1000)]
