@@ -36,15 +36,36 @@ if TYPE_CHECKING:
 
 HANDWRITTEN = Path(__file__).parent / "handwritten"
 ROWS = (
+    "caffe-1.0.0-source-openblas-cpu",
+    "caffe2-1.9.0-pip-mkl-cpu",
     "chainer-7.8.1-pip-openblas-cpu",
+    "cntk-2.7.post2-pip-mkl-cpu",
     "jax-0.10.2-pip-xla-cpu",
+    "keras-2.2.4-pip-eigen-tensorflow-cpu",
+    "keras-2.2.4-pip-openblas-theano-cpu",
     "keras-3.15.1-pip-eigen-tensorflow-cpu",
+    "lasagne-0.1-pip-openblas-cpu",
+    "mnn-3.6.1-pip-native-cpu",
     "mxnet-1.9.1-pip-openblas-cpu",
     "nnabla-1.39.0-pip-eigen-cpu",
+    "numpy-2.4.6-pip-openblas-cpu",
+    "onnxruntime-1.31.1-pip-mlas-cpu",
+    "opencv-5.0.0.93-pip-mlas-cpu",
+    "openvino-2026.4.1-pip-onednn-cpu",
+    "paddle-3.3.1-pip-mkl-cpu",
+    "pytensor-3.0.7-pip-openblas-cpu",
     "pytorch-2.13.0-pip-mkl-cpu",
+    "tensorflow-1.15.0-pip-eigen-cpu",
+    "tensorflow-1.3.0-pip-eigen-cpu",
     "tensorflow-2.21.0-pip-eigen-cpu",
+    "theano-1.0.5-pip-openblas-cpu",
     "tinygrad-0.14.0-pip-native-cpu",
 )
+WITHOUT = {
+    "litert": "its models come from TensorFlow's converter: nothing in the image but the backend writes one",
+    "ncnn": "its models come from pnnx or onnx2ncnn: nothing in the image but the backend writes one",
+}
+"""Backends that no script stands beside, and why; a row that was never built says itself why."""
 WORKLOADS = "vgg16-infer-b1,mobilenet_v1-infer-b1,cifar_cnn-infer-b1"
 TARGET = 1.03
 METHOD = Method(warmup=3, min_time_s=1.0, min_count=5, max_time_s=30.0, timeout_s=300.0)
@@ -72,6 +93,9 @@ def main() -> None:
     globs = options.variants.split(",")
     for variant in read_variants().variants:
         if not any(fnmatchcase(variant.id, glob) for glob in globs):
+            continue
+        if variant.unverified or variant.backend in WITHOUT:
+            print(f"{variant.id:<40} no script: {variant.unverified or WITHOUT[variant.backend]}")
             continue
         for workload in options.workloads.split(","):
             try:

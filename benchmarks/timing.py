@@ -44,7 +44,8 @@ def alone(run: Run, times: int) -> list[float]:
 def paired(first: Run, second: Run, times: int) -> tuple[list[float], list[float]]:
     """Seconds of both, alternating which goes first, after one of each that is not counted."""
     first(), second()
-    a, b = [], []
+    a: list[float] = []
+    b: list[float] = []
     for index in range(times):
         for run, into in ((first, a), (second, b))[:: 1 if index % 2 else -1]:
             into.append(run())

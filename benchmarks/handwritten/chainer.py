@@ -4,6 +4,7 @@ import chainer
 import chainer.functions as F
 import chainer.links as L
 import numpy as np
+from handwritten.plans import CIFAR_CNN, MOBILENET_V1, VGG16
 
 
 class Net(chainer.ChainList):
@@ -34,7 +35,7 @@ def norm(channels):
 def vgg16():
     """Configuration D."""
     layers, channels = [], 3
-    for width, count in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
+    for width, count in VGG16:
         for _ in range(count):
             layers += [convolution(channels, width), F.relu]
             channels = width
@@ -45,8 +46,7 @@ def vgg16():
 def mobilenet_v1():
     """Width 1."""
     layers, channels = [L.Convolution2D(3, 32, 3, stride=2, pad=1, nobias=True)] + norm(32), 32
-    plan = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)] + [(512, 1)] * 5 + [(1024, 2), (1024, 1)]
-    for width, stride in plan:
+    for width, stride in MOBILENET_V1:
         layers += [L.DepthwiseConvolution2D(channels, 1, 3, stride=stride, pad=1, nobias=True)] + norm(channels)
         layers += [L.Convolution2D(channels, width, 1, nobias=True)] + norm(width)
         channels = width
@@ -56,7 +56,7 @@ def mobilenet_v1():
 def cifar_cnn():
     """The second ReLU of a block after its pool."""
     layers, channels = [], 3
-    for width in (50, 100):
+    for width in CIFAR_CNN:
         layers += [convolution(channels, width), F.relu, convolution(width, width), pool, F.relu]
         channels = width
     return layers + [L.Linear(6400, 512), F.relu, L.Linear(512, 10), F.softmax]

@@ -3,6 +3,7 @@
 import os
 
 import numpy as np
+from handwritten.plans import CIFAR_CNN, MOBILENET_V1, VGG16
 
 FORMAT = ("NHWC", "HWIO", "NHWC")
 
@@ -10,7 +11,7 @@ FORMAT = ("NHWC", "HWIO", "NHWC")
 def vgg16():
     """Configuration D, as (kind, channels out)."""
     plan = []
-    for width, count in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
+    for width, count in VGG16:
         plan += [("conv", width), ("relu",)] * count + [("pool",)]
     plan += [("flatten",), ("dense", 4096), ("relu",), ("dense", 4096), ("relu",), ("dense", 1000)]
     return plan
@@ -19,8 +20,7 @@ def vgg16():
 def mobilenet_v1():
     """Width 1."""
     plan = [("first", 32), ("norm",), ("relu",)]
-    rows = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)] + [(512, 1)] * 5 + [(1024, 2), (1024, 1)]
-    for width, stride in rows:
+    for width, stride in MOBILENET_V1:
         plan += [("depthwise", stride), ("norm",), ("relu",), ("pointwise", width), ("norm",), ("relu",)]
     return [*plan, ("mean",), ("dense", 1000)]
 
@@ -28,7 +28,7 @@ def mobilenet_v1():
 def cifar_cnn():
     """The second ReLU of a block after its pool."""
     plan = []
-    for width in (50, 100):
+    for width in CIFAR_CNN:
         plan += [("conv", width), ("relu",), ("conv", width), ("pool",), ("relu",)]
     return [*plan, ("flatten",), ("dense", 512), ("relu",), ("dense", 10)]
 

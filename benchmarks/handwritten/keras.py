@@ -3,6 +3,7 @@
 import os
 
 import numpy as np
+from handwritten.plans import CIFAR_CNN, MOBILENET_V1, VGG16
 
 
 def configure(threads):
@@ -25,7 +26,7 @@ def configure(threads):
 def vgg16(layers):
     """Configuration D."""
     made = []
-    for width, count in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
+    for width, count in VGG16:
         made += [layers.Conv2D(width, 3, padding="same", activation="relu") for _ in range(count)]
         made.append(layers.MaxPooling2D(2))
     made += [layers.Flatten(), layers.Dense(4096, activation="relu"), layers.Dense(4096, activation="relu")]
@@ -39,8 +40,7 @@ def mobilenet_v1(layers):
         return [layers.BatchNormalization(epsilon=1e-3), layers.ReLU()]
 
     made = [layers.ZeroPadding2D(1), layers.Conv2D(32, 3, strides=2, use_bias=False), *norm()]
-    plan = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)] + [(512, 1)] * 5 + [(1024, 2), (1024, 1)]
-    for width, stride in plan:
+    for width, stride in MOBILENET_V1:
         if stride == 2:
             made += [layers.ZeroPadding2D(1), layers.DepthwiseConv2D(3, strides=2, use_bias=False), *norm()]
         else:
@@ -52,7 +52,7 @@ def mobilenet_v1(layers):
 def cifar_cnn(layers):
     """The second ReLU of a block after its pool."""
     made = []
-    for width in (50, 100):
+    for width in CIFAR_CNN:
         made += [layers.Conv2D(width, 3, padding="same", activation="relu"), layers.Conv2D(width, 3, padding="same")]
         made += [layers.MaxPooling2D(2), layers.ReLU()]
     return [*made, layers.Flatten(), layers.Dense(512, activation="relu"), layers.Dense(10, activation="softmax")]

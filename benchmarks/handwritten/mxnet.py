@@ -4,6 +4,7 @@ from collections import namedtuple
 
 import mxnet as mx
 import numpy as np
+from handwritten.plans import CIFAR_CNN, MOBILENET_V1, VGG16
 
 Batch = namedtuple("Batch", ["data"])
 
@@ -34,7 +35,7 @@ def norm(x):
 
 def vgg16(x):
     """Configuration D."""
-    for width, count in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
+    for width, count in VGG16:
         for _ in range(count):
             x = relu(convolution(x, width))
         x = pool(x)
@@ -46,8 +47,7 @@ def vgg16(x):
 def mobilenet_v1(x):
     """Width 1."""
     x, channels = norm(convolution(x, 32, stride=2, bias=False)), 32
-    plan = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)] + [(512, 1)] * 5 + [(1024, 2), (1024, 1)]
-    for width, stride in plan:
+    for width, stride in MOBILENET_V1:
         x = norm(convolution(x, channels, stride=stride, groups=channels, bias=False))
         x = norm(convolution(x, width, kernel=1, bias=False))
         channels = width
@@ -57,7 +57,7 @@ def mobilenet_v1(x):
 
 def cifar_cnn(x):
     """The second ReLU of a block after its pool."""
-    for width in (50, 100):
+    for width in CIFAR_CNN:
         x = relu(convolution(x, width))
         x = relu(pool(convolution(x, width)))
     x = relu(mx.sym.FullyConnected(x, num_hidden=512))

@@ -4,6 +4,7 @@ import nnabla as nn
 import nnabla.functions as F
 import nnabla.parametric_functions as PF
 import numpy as np
+from handwritten.plans import CIFAR_CNN, MOBILENET_V1, VGG16
 
 
 def convolution(x, width, name, kernel=3, stride=1, bias=True):
@@ -21,7 +22,7 @@ def norm(x, name):
 
 def vgg16(x):
     """Configuration D."""
-    for block, (width, count) in enumerate(((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))):
+    for block, (width, count) in enumerate(VGG16):
         for layer in range(count):
             x = F.relu(convolution(x, width, "conv{0}_{1}".format(block, layer)))
         x = pool(x)
@@ -33,8 +34,7 @@ def vgg16(x):
 def mobilenet_v1(x):
     """Width 1."""
     x = norm(convolution(x, 32, "conv0", stride=2, bias=False), "norm0")
-    plan = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)] + [(512, 1)] * 5 + [(1024, 2), (1024, 1)]
-    for block, (width, stride) in enumerate(plan):
+    for block, (width, stride) in enumerate(MOBILENET_V1):
         name = "depthwise{0}".format(block)
         x = PF.depthwise_convolution(x, (3, 3), (1, 1), (stride, stride), with_bias=False, name=name)
         x = norm(x, name + "_norm")
@@ -46,7 +46,7 @@ def mobilenet_v1(x):
 
 def cifar_cnn(x):
     """The second ReLU of a block after its pool."""
-    for block, width in enumerate((50, 100)):
+    for block, width in enumerate(CIFAR_CNN):
         x = F.relu(convolution(x, width, "conv{0}_1".format(block)))
         x = F.relu(pool(convolution(x, width, "conv{0}_2".format(block))))
     x = F.relu(PF.affine(x, 512, name="fc1"))

@@ -2,13 +2,14 @@
 
 import numpy as np
 import torch
+from handwritten.plans import CIFAR_CNN, MOBILENET_V1, VGG16
 from torch import nn
 
 
 def vgg16():
     """Configuration D."""
     layers, channels = [], 3
-    for width, count in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
+    for width, count in VGG16:
         for _ in range(count):
             layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(inplace=True)]
             channels = width
@@ -24,8 +25,7 @@ def mobilenet_v1():
         return [nn.BatchNorm2d(channels, eps=1e-3), nn.ReLU(inplace=True)]
 
     layers, channels = [nn.Conv2d(3, 32, 3, 2, 1, bias=False), *norm(32)], 32
-    plan = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)] + [(512, 1)] * 5 + [(1024, 2), (1024, 1)]
-    for width, stride in plan:
+    for width, stride in MOBILENET_V1:
         layers += [nn.Conv2d(channels, channels, 3, stride, 1, groups=channels, bias=False), *norm(channels)]
         layers += [nn.Conv2d(channels, width, 1, bias=False), *norm(width)]
         channels = width
@@ -35,7 +35,7 @@ def mobilenet_v1():
 def cifar_cnn():
     """The second ReLU of a block after its pool."""
     layers, channels = [], 3
-    for width in (50, 100):
+    for width in CIFAR_CNN:
         layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(inplace=True)]
         layers += [nn.Conv2d(width, width, 3, padding=1), nn.MaxPool2d(2, 2), nn.ReLU(inplace=True)]
         channels = width

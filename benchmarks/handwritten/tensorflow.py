@@ -2,6 +2,7 @@
 
 import numpy as np
 import tensorflow as tf
+from handwritten.plans import CIFAR_CNN, MOBILENET_V1, VGG16
 
 
 def weight(*shape):
@@ -39,7 +40,7 @@ def flatten(x):
 def vgg16():
     """Configuration D."""
     layers, channels = [], 3
-    for width, count in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
+    for width, count in VGG16:
         for _ in range(count):
             layers += [convolution(channels, width), tf.nn.relu]
             channels = width
@@ -67,8 +68,7 @@ def mobilenet_v1():
         return lambda x: tf.nn.conv2d(x, w, 1, "SAME")
 
     layers, channels = [first(), norm(32), tf.nn.relu], 32
-    plan = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)] + [(512, 1)] * 5 + [(1024, 2), (1024, 1)]
-    for width, stride in plan:
+    for width, stride in MOBILENET_V1:
         layers += [depthwise(channels, stride), norm(channels), tf.nn.relu]
         layers += [pointwise(channels, width), norm(width), tf.nn.relu]
         channels = width
@@ -78,7 +78,7 @@ def mobilenet_v1():
 def cifar_cnn():
     """The second ReLU of a block after its pool."""
     layers, channels = [], 3
-    for width in (50, 100):
+    for width in CIFAR_CNN:
         layers += [convolution(channels, width), tf.nn.relu, convolution(width, width), pool, tf.nn.relu]
         channels = width
     return [*layers, flatten, dense(6400, 512), tf.nn.relu, dense(512, 10), tf.nn.softmax]

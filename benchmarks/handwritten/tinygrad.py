@@ -1,6 +1,7 @@
 """tinygrad under TinyJit, as its own examples are written."""
 
 import numpy as np
+from handwritten.plans import CIFAR_CNN, MOBILENET_V1, VGG16
 from tinygrad import Tensor, TinyJit, nn
 
 
@@ -26,7 +27,7 @@ def flatten(x):
 def vgg16():
     """Configuration D."""
     layers, channels = [], 3
-    for width, count in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
+    for width, count in VGG16:
         for _ in range(count):
             layers += [nn.Conv2d(channels, width, 3, padding=1), Tensor.relu]
             channels = width
@@ -38,8 +39,7 @@ def vgg16():
 def mobilenet_v1():
     """Width 1."""
     layers, channels = [nn.Conv2d(3, 32, 3, stride=2, padding=1, bias=False), *norm(32)], 32
-    plan = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)] + [(512, 1)] * 5 + [(1024, 2), (1024, 1)]
-    for width, stride in plan:
+    for width, stride in MOBILENET_V1:
         layers += [Depthwise(channels, stride), *norm(channels)]
         layers += [nn.Conv2d(channels, width, 1, bias=False), *norm(width)]
         channels = width
@@ -49,7 +49,7 @@ def mobilenet_v1():
 def cifar_cnn():
     """The second ReLU of a block after its pool."""
     layers, channels = [], 3
-    for width in (50, 100):
+    for width in CIFAR_CNN:
         layers += [nn.Conv2d(channels, width, 3, padding=1), Tensor.relu]
         layers += [nn.Conv2d(width, width, 3, padding=1), pool, Tensor.relu]
         channels = width

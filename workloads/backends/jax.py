@@ -5,6 +5,8 @@ import glob
 import os
 import tempfile
 
+import numpy as np
+
 from workloads.backends import base, xla_evidence
 from workloads.backends.base import Unsupported
 from workloads.backends.jax_transformer import Transformer
@@ -83,7 +85,7 @@ class Backend(Transformer, base.Backend):
 
     def _fetch_loss(self):
         loss, _ = self.jax.block_until_ready(self.result)
-        return {"loss": self.jax.device_get(loss).reshape(1)}
+        return {"loss": np.asarray(loss).reshape(1)}
 
     def gradients(self):
         found = self.jax.device_get(self.result[1])
@@ -106,7 +108,11 @@ class Backend(Transformer, base.Backend):
         self.result = self.function(*self.arguments)
 
     def fetch(self):
-        arrays = self.jax.device_get(self.jax.block_until_ready(self.result))
+        if self.device == "cpu":
+            # A view of the result's own memory; `device_get` hands each of them to another thread to be copied.
+            arrays = {name: np.asarray(array) for name, array in self.result.items()}
+        else:
+            arrays = self.jax.device_get(self.result)
         return {name: a.transpose(0, 3, 1, 2) if self._image(a) else a for name, a in arrays.items()}
 
     def _image(self, x):

@@ -123,9 +123,10 @@ class Backend(Operators):
         if self.execution == "frozen":
             return tf.constant(array)
         value = tf.placeholder(tf.float32, array.shape)
-        # XLA clusters nothing that reads the older kind of variable, which is the default of 1.x.
+        # The older kind is the default of 1.x, and 1.3 copies the newer one, a resource, at every read; XLA clusters
+        # nothing that reads the older.
         name = "weight{0}".format(len(self.values))
-        variable = tf.get_variable(name, initializer=value, trainable=False, use_resource=True)
+        variable = tf.get_variable(name, initializer=value, trainable=False, use_resource=self.execution == "xla")
         self.values.append((variable, value, array))
         return variable
 
