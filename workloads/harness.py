@@ -6,7 +6,7 @@ import sys
 import time
 import traceback
 
-from workloads import handshake, modes, reply, timing, verify, weights
+from workloads import handshake, modes, program, reply, timing, verify, weights
 from workloads.backends.base import Node, Unsupported
 
 
@@ -61,6 +61,9 @@ def execute(job, answer, phases):
     )
     backend.configure()
     phases.mark("import")
+    if backend.is_program:
+        program.execute(job, backend, answer, phases)
+        return
 
     mode = modes.make(job, backend)
     made = weights.make_weights(network, job["seed"])

@@ -145,6 +145,7 @@ def find_problems(variant: Variant) -> Iterator[tuple[str, str, str]]:
     if variant.source and variant.source.git and not GIT.fullmatch(variant.source.git):
         yield "source.git", variant.source.git, "https://github.com/<owner>/<name>@<40 hex digits of a commit>"
     yield from _recipe(variant)
+    yield from _program(variant)
     yield from _combination(variant)
 
 
@@ -169,6 +170,12 @@ def _recipe(variant: Variant) -> Iterator[tuple[str, str, str]]:
             )
     if len({archive.file for archive in recipe.archives}) < len(recipe.archives):
         yield "recipe.archives.file", recipe.archives[0].file, "a name of its own for each archive"
+
+
+def _program(variant: Variant) -> Iterator[tuple[str, str, str]]:
+    """It is compiled against wheels, by packages that stay in its stage."""
+    if variant.program and (variant.install != "pip" or variant.sdists or not variant.build_apt):
+        yield "program", variant.program, "wheels in `pip`, no `sdists`, and in `build_apt` what compiles it"
 
 
 def _plain_path(path: str) -> bool:

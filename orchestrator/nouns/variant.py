@@ -122,6 +122,9 @@ class Variant(Noun):
     build_pip: tuple[str, ...] = ()
     """Pins of what makes those wheels: `setuptools==59.8.0`."""
     build_apt: tuple[str, ...] = ()
+    program: str = Field(default="", pattern=r"^$|^[a-z][a-z0-9_]{0,31}$")
+    """A C++ program that computes in the place of Python: `images/programs/<name>.cpp`, compiled with `build_apt`
+    against what `pip` installed, in a stage of its own; `templates/programs/<name>.j2` has the flags."""
     links: dict[str, str] = Field(default_factory=dict)
     """Soname that a wheel asks for -> the soname under which the distribution has that library."""
     source: Source | None = None

@@ -40,6 +40,7 @@ def render_image(variant: Variant, folder: Path | None = None) -> Image:
     for key, value, expected in find_problems(variant):
         raise SpecError(f"{variant.id}: key {key}: {value!r} is not allowed; expected {expected}")
     context, hashes = make_context(variant, folder / "locks")
+    context |= read_program(variant, folder / "programs")
     dockerfile = _fill_template(variant, folder / "templates")
     check_dockerfile(dockerfile, variant)
     text = json.dumps({"dockerfile": dockerfile, "context": context}, sort_keys=True)
@@ -83,6 +84,16 @@ def make_context(variant: Variant, locks: Path) -> tuple[dict[str, str], tuple[s
     hashes = {value for found in pins.values() for pin in found for value in pin.hashes}
     hashes |= {archive.sha256 for archive in recipe.archives if archive.sha256} if recipe else set()
     return context, tuple(sorted(hashes))
+
+
+def read_program(variant: Variant, folder: Path) -> dict[str, str]:
+    """File name -> text of the row's C++ program and of the headers that programs share; nothing for a row without."""
+    if not variant.program:
+        return {}
+    main = folder / f"{variant.program}.cpp"
+    if not main.is_file():
+        raise SpecError(f"{variant.id}: key program: {variant.program!r}: {folder} has no {main.name}")
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted([main, *folder.glob("*.h")])}
 
 
 @lru_cache

@@ -18,6 +18,7 @@ MOUNTS = re.compile(
     r"|type=secret,id=(ca|pip)"
     r"|type=bind,from=wheels,target=/run/wheels"
     r"|type=bind,from=build,source=/out,target=/run/out"
+    r"|type=bind,target=/run/program"
     r"|type=bind,source=(?P<file>[a-z]+\.txt),target=/run/(?P=file)"
 )
 
@@ -70,6 +71,8 @@ def check_dockerfile(text: str, variant: Variant) -> None:
 
 def _expect_bases(variant: Variant) -> list[str]:
     build = [f"{variant.base} AS build"] if variant.source or variant.recipe or variant.sdists else []
+    if variant.program:
+        return ["scratch AS wheels", f"{variant.base} AS framework", "framework AS build", "framework"]
     return ["scratch AS wheels", *build, variant.base]
 
 
@@ -85,6 +88,9 @@ def _expect_keywords(variant: Variant) -> list[str]:
     else:
         # system packages, links, what the index has, what was made of source, the check, the assertion of the link
         runs += bool(variant.apt) + bool(variant.links) + 1 + compiles + 1 + bool(variant.source)
+    if variant.program:  # after the framework: the compiler and the compile; then what they made, and the proof
+        stages = ["FROM", "SHELL", *["RUN"] * runs, "FROM", "SHELL", *["RUN"] * 2, "FROM", "SHELL", *["RUN"] * 2]
+        return ["FROM", *stages, "LABEL", "USER", "CMD"]
     packages = variant.source.build_apt if variant.source else variant.build_apt
     build = ["FROM", "SHELL", *["RUN"] * (bool(packages) + 2)] if compiles else []
     return ["FROM", *build, "FROM", "SHELL", *["RUN"] * runs, "LABEL", "USER", "CMD"]

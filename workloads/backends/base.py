@@ -102,6 +102,9 @@ class Backend(object):
     trains = False
     """Whether it has `build_training`, `load_targets` and `trained`."""
 
+    is_program = False
+    """Whether it only asks a program outside Python, which computes and times: workloads/program.py."""
+
     listens_at_start = False
     """Whether MKL or oneDNN inside it hides its switch, so that only a new process can make it print its calls."""
     said = ""
@@ -214,6 +217,10 @@ class Backend(object):
     def onednn_state(self):
         """(state, version or None, reason): `on`, `off`, `absent` or `unknown`, read back from the framework."""
         return ("absent", None, "the framework does not use it")
+
+    def onednn_switch(self):
+        """(function(level) that switches oneDNN's log on and off, how), where the framework has such a function of its
+        own; None where evidence/onednn.py is to look for one."""
 
     # -- walking the network -------------------------------------------------------------------------------------
 

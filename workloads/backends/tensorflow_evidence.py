@@ -6,10 +6,7 @@ from collections import Counter
 
 import tensorflow as tf
 
-from workloads.backends import xla_evidence
-
-COMPUTING = ("Conv2D", "_FusedConv2D", "DepthwiseConv2dNative", "_FusedDepthwiseConv2dNative", "MatMul", "_FusedMatMul")
-"""Operators of a graph that oneDNN's rewriting would have replaced."""
+from workloads.backends import tensorflow_graph, xla_evidence
 
 DNNL = "DNNL_VERSION_(?:MAJOR|MINOR|PATCH)"
 HEADERS = (
@@ -89,15 +86,7 @@ def graph_state(function, tensors):
         graphs = eager.export_run_metadata().partition_graphs
     finally:
         eager.disable_graph_collection()
-    ops = [node.op for graph in graphs for node in graph.node]
-    counts = Counter(op for op in ops if op in COMPUTING or op.startswith("_Mkl"))
-    if not counts:
-        return "unknown", "the executed graph shows no operator that could be oneDNN's"
-    shown = "operators of the executed graph: "
-    shown += ", ".join("{0} {1}".format(count, op) for op, count in sorted(counts.items()))
-    if any(op.startswith("_Mkl") for op in counts):
-        return "on", shown
-    return "off", shown + "; Eigen's contractions still call oneDNN's GEMM"
+    return tensorflow_graph.onednn_state(Counter(node.op for graph in graphs for node in graph.node))
 
 
 def switch_state():

@@ -22,9 +22,10 @@ def denormals():
     return "flushed: " + ", ".join(flushed) if flushed else "kept"
 
 
-def describe(backend, before):
-    """What -> how it was, as one text each. `before` is what `denormals` said before the timed region."""
-    after = denormals()
+def describe(backend, before, after=None):
+    """What -> how it was, as one text each. `before` is what `denormals` said before the timed region, `after` what it
+    says now, where another process computes."""
+    after = after or denormals()
     found = {"denormals": before if before == after else "{0}, then {1}".format(before, after)}
     found["oneDNN math mode"] = os.environ.get("ONEDNN_DEFAULT_FPMATH_MODE", "strict").lower()
     found.update(backend.arithmetic())

@@ -22,15 +22,15 @@ def parse_cpuinfo(text):
     return model, flags
 
 
-def describe():
-    """Affinity, CPU count, model and flags as Evidence names them."""
+def describe(pid=0):
+    """Affinity (of the process `pid`, 0 for this one), CPU count, model and flags as Evidence names them."""
     try:
         with open("/proc/cpuinfo") as file:
             model, flags = parse_cpuinfo(file.read())
     except OSError:
         model, flags = "", []
     return {
-        "affinity": sorted(os.sched_getaffinity(0)),
+        "affinity": sorted(os.sched_getaffinity(pid)),
         "cpu_count": os.cpu_count() or 0,
         "cpu_model": model,
         "isa": flags,

@@ -8,7 +8,7 @@ from workloads.evidence import blis, capture, identify, symbols
 
 def describe(paths):
     """[Library as a dict, see nouns Library] for the files of /proc/self/maps."""
-    pools = threadpools()
+    pools = threadpools() if symbols.here() else {}
     layer = identify.mkl_threading(paths)
     described = []
     for kind, name, path in identify.identify(paths):

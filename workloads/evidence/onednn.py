@@ -64,10 +64,13 @@ def exported_switch(function):
     return lambda level: function(ctypes.c_int(level)) == 0
 
 
-def evidence(backend, step, paths):
-    """OneDnnEvidence as a dict: the state as the framework reads it back, and the primitives of one untimed step."""
+def evidence(backend, step, paths, captured=capture.captured):
+    """OneDnnEvidence as a dict: the state as the framework reads it back, and the primitives of one untimed step.
+
+    `captured(function)` gives what is printed during `function()` by the process that computes.
+    """
     state, version, reason = backend.onednn_state()
-    switch, how = find_switch(paths)
+    switch, how = backend.onednn_switch() or find_switch(paths)
     primitives = {}
     if switch is None and backend.said:
         primitives = count_primitives(backend.said)
@@ -77,7 +80,7 @@ def evidence(backend, step, paths):
         reason = "; ".join(part for part in (reason, how) if part)
     else:
         try:
-            primitives = count_primitives(capture.captured(lambda: _verbosely(switch, step)))
+            primitives = count_primitives(captured(lambda: _verbosely(switch, step)))
             how = "one step with {0}: {1} primitives".format(how, sum(primitives.values()))
         except (OSError, RuntimeError) as problem:
             how = "{0} failed: {1}".format(how, problem)

@@ -16,10 +16,10 @@ def parse_status(text):
     return found
 
 
-def describe():
-    """The same for this process, and whether / is read-only."""
+def describe(path="/proc/self/status"):
+    """The same for the process whose status lies there, and whether / is read-only."""
     try:
-        with open("/proc/self/status") as file:
+        with open(path) as file:
             found = parse_status(file.read())
     except OSError:
         found = {}

@@ -3,9 +3,23 @@
 import ctypes
 import os
 
+_elsewhere = []
+
+
+def ask_elsewhere(open_there):
+    """From now on the libraries are those of another process, which `open_there(path)` opens."""
+    _elsewhere[:] = [open_there]
+
+
+def here():
+    """Whether the libraries are those of this process."""
+    return not _elsewhere
+
 
 def open_mapped(path):
     """The mapped library, or None; RTLD_NOLOAD, because evidence must not add a library to the process."""
+    if _elsewhere:
+        return _elsewhere[0](path)
     try:
         return ctypes.CDLL(path, mode=os.RTLD_NOLOAD | os.RTLD_LAZY)
     except OSError:

@@ -64,6 +64,8 @@ class LocalEngine:
         """What needs an image cannot run without a container; what needs another Python needs that Python."""
         if variant.install != "pip":
             return f"install {variant.install}: the local engine makes virtual environments, of pip rows only"
+        if variant.program:
+            return "its C++ program is compiled in an image only"
         if variant.sdists or variant.blas_apt or variant.apt or variant.links:
             return "needs packages of a distribution, or wheels made from source: both are made in an image only"
         if variant.python not in self._refusals:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from orchestrator.catalog.fields import env_problem, find_problems, requirement_problem
 from orchestrator.catalog.rows import read_variants
@@ -155,6 +156,16 @@ def test_what_makes_wheels_is_named_where_wheels_are_made_and_nowhere_else() -> 
     assert ("build_pip", "") in {found[:2] for found in find_problems(row)}
     row = bare(build_pip=("setuptools==59.8.0",))
     assert "build_pip" in {found[0] for found in find_problems(row)}
+
+
+def test_a_program_is_compiled_against_wheels_by_something() -> None:
+    fitting = {"program": "pytorch", "build_apt": ("g++",), "install": "pip"}
+    assert "program" not in {found[0] for found in find_problems(bare(**fitting))}
+    for wrong in ({"build_apt": ()}, {"sdists": ("gast",)}, {"install": "source"}):
+        assert "program" in {found[0] for found in find_problems(bare(**{**fitting, **wrong}))}, wrong
+    for name in ("../x", "a b", "A", "x.j2", "x\n"):
+        with pytest.raises(ValidationError):
+            Variant.model_validate({**bare().model_dump(), "program": name})
 
 
 ARCHIVE = Archive(file="nn.tar.gz", url="https://github.com/torch/nn/archive/v1.tar.gz", sha256="0" * 64)

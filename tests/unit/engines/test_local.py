@@ -224,6 +224,7 @@ def test_memory_counts_descendants() -> None:
         ({"install": Install.DISTRO}, "virtual environments"),
         ({"install": Install.SOURCE}, "virtual environments"),
         ({"install": Install.PIP, "device": Device.CUDA, "python": PYTHON}, ""),
+        ({"install": Install.PIP, "python": PYTHON, "program": "pytorch"}, "compiled in an image only"),
         ({"install": Install.PIP, "python": "3.99"}, "no Python 3.99 on this machine"),
         ({"install": Install.PIP, "python": PYTHON}, ""),
     ],

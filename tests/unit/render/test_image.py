@@ -297,3 +297,43 @@ def test_an_archive_with_another_hash_or_none_is_refused_with_both_numbers(tmp_p
     assert code == 1 and f"expected sha256 {'0' * 64}, found {found}" in explain_failure("x", said)
     code, said = run_fetch(tmp_path, "", upstream.as_uri())
     assert code == 1 and "nn.tar.gz of torch7 7.0: its row has no sha256" in explain_failure("x", said)
+
+
+@pytest.mark.parametrize("variant", [found for found in ROWS if found.program], ids=lambda variant: variant.id)
+def test_a_program_is_compiled_on_the_layers_of_the_row_without_it_and_leaves_no_compiler(variant: Variant) -> None:
+    image, plain = render_image(variant), render_image(row(variant.id.replace("-cpp-", "-")))
+    stages = image.dockerfile.split("\nFROM ")
+    assert [stage.splitlines()[0] for stage in stages[2:]] == [
+        f"{variant.base} AS framework",
+        "framework AS build",
+        "framework",
+    ]
+    layers = [item for item in parse_dockerfile("FROM " + stages[3]) if item.keyword == "RUN"]
+    assert [item for item in parse_dockerfile(plain.dockerfile) if item.keyword == "RUN"] == [
+        item for item in parse_dockerfile("FROM " + stages[2]) if item.keyword == "RUN"
+    ]
+    assert "g++" in layers[0].arguments
+    assert "-march" not in image.dockerfile
+    assert "apt-get" not in stages[4]
+    assert set(image.context) == {
+        "requirements.txt",
+        f"{variant.program}.cpp",
+        "harness.h",
+        "process.h",
+        "timing.h",
+        "weights.h",
+    }
+
+
+def test_another_program_is_another_image(images: Path) -> None:
+    variant = next(found for found in ROWS if found.program)
+    before = render_image(variant, images).name
+    header = images / "programs" / "timing.h"
+    header.write_text(header.read_text() + "// changed\n")
+    assert render_image(variant, images).name != before
+
+
+def test_a_program_that_is_not_there_is_refused_by_its_name(images: Path) -> None:
+    variant = next(found for found in ROWS if found.program).model_copy(update={"program": "nowhere"})
+    with pytest.raises(SpecError, match=r"program: 'nowhere'.*has no nowhere\.cpp"):
+        render_image(variant, images)

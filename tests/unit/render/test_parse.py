@@ -61,3 +61,22 @@ def test_a_recipe_has_no_more_instructions_than_its_skeleton(old: str, new: str,
     assert old in text
     with pytest.raises(SpecError, match=problem):
         check_dockerfile(text.replace(old, new, 1), recipe)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("USER 65534:65534", "RUN id\nUSER 65534:65534", "the Dockerfile has"),
+        ("FROM framework AS build", "FROM framework AS build\nRUN id", "the Dockerfile has"),
+        ("FROM framework AS build", "FROM evil:latest AS build", "builds on"),
+        ("\nFROM framework\n", "\nFROM build\n", "builds on"),
+        ("type=bind,target=/run/program", "type=bind,source=/,target=/run/program", "mounts"),
+    ],
+)
+def test_a_program_has_no_more_instructions_than_its_skeleton(old: str, new: str, problem: str) -> None:
+    program = next(row for row in read_variants().variants if row.program)
+    text = render_image(program).dockerfile
+    check_dockerfile(text, program)
+    assert old in text
+    with pytest.raises(SpecError, match=problem):
+        check_dockerfile(text.replace(old, new, 1), program)

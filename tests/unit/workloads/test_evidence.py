@@ -175,6 +175,9 @@ def test_without_a_way_to_ask_onednn_the_reason_is_given_and_nothing_is_counted(
         def onednn_state(self) -> tuple[str, None, str]:
             return ("unknown", None, "it does not say")
 
+        def onednn_switch(self) -> None:
+            """None of its own."""
+
     told = onednn.evidence(Backend(), lambda: None, ["/usr/lib/libm.so.6"])
     assert told["state"] == "unknown"
     assert told["primitives"] == {}
