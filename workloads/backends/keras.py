@@ -8,6 +8,7 @@ import numpy as np
 
 from workloads.backends import base
 from workloads.backends.base import Unsupported
+from workloads.backends.keras_transformer import Transformer
 from workloads.backends.padding import is_same
 
 BELOW = {"tensorflow": "tensorflow", "torch": "pytorch", "jax": "jax"}
@@ -23,7 +24,7 @@ EMPTY = {"kernel_initializer": "zeros", "bias_initializer": "zeros"}
 """The weights come from the harness: 138 million random numbers would only be thrown away."""
 
 
-class Backend(base.Backend):
+class Backend(Transformer, base.Backend):
     """`default` is `predict_on_batch`, `predict` the loop over a data set, `call` the model as a function.
 
     Over TensorFlow, Keras compiles what it can with XLA unless it is told not to, which on a CPU takes oneDNN's place:
@@ -56,7 +57,12 @@ class Backend(base.Backend):
         self.inputs, self.outputs = list(inputs), list(outputs)
         if self.execution == "predict" and len({shape[0] for shape in inputs.values()}) > 1:
             raise Unsupported("mode 'predict': it cuts all inputs along their first axis, and these differ in it")
-        entries = {name: self.keras.Input(batch_shape=self._shape(shape)) for name, shape in inputs.items()}
+        self.turned = self.channels_last and base.has_images(nodes)
+        integers = base.integer_inputs(nodes)
+        types = {name: "int64" if name in integers else "float32" for name in inputs}
+        entries = {
+            name: self.keras.Input(batch_shape=self._shape(shape), dtype=types[name]) for name, shape in inputs.items()
+        }
         results = self.walk(self.operators(nodes, weights), entries, outputs)
         self.model = self.keras.Model([entries[name] for name in inputs], [results[name] for name in outputs])
         self.model.trainable = False
@@ -72,12 +78,15 @@ class Backend(base.Backend):
         return self._named(self.model.stateless_call([], weights, list(tensors), training=False)[0])
 
     def _shape(self, shape):
-        return [shape[0], shape[2], shape[3], shape[1]] if len(shape) == 4 and self.channels_last else list(shape)
+        return [shape[0], shape[2], shape[3], shape[1]] if self._image(shape) else list(shape)
+
+    def _image(self, shape):
+        """Whether a tensor of that shape is an image whose channels are last here."""
+        return self.turned and len(shape) == 4
 
     def load(self, arrays):
         placed = [arrays[name] for name in self.inputs]
-        if self.channels_last:
-            placed = [np.ascontiguousarray(a.transpose(0, 2, 3, 1)) if a.ndim == 4 else a for a in placed]
+        placed = [np.ascontiguousarray(a.transpose(0, 2, 3, 1)) if self._image(a.shape) else a for a in placed]
         if self.execution != "predict":  # which cuts its batches from arrays
             placed = [self.keras.ops.convert_to_tensor(array) for array in placed]
         self.tensors = placed
@@ -93,9 +102,7 @@ class Backend(base.Backend):
 
     def fetch(self):
         arrays = {name: self.keras.ops.convert_to_numpy(each) for name, each in self._named(self.result).items()}
-        if not self.channels_last:
-            return arrays
-        return {name: a.transpose(0, 3, 1, 2) if a.ndim == 4 else a for name, a in arrays.items()}
+        return {name: a.transpose(0, 3, 1, 2) if self._image(a.shape) else a for name, a in arrays.items()}
 
     def _named(self, results):
         results = results if isinstance(results, (list, tuple)) else [results]
@@ -229,7 +236,7 @@ class Backend(base.Backend):
         turned = self._layer(self.keras.layers.Permute, dims=(3, 1, 2))
 
         def flatten(x):
-            if self.channels_last and len(x.shape) == 4 and x.shape[1] * x.shape[2] > 1:
+            if self._image(x.shape) and x.shape[1] * x.shape[2] > 1:
                 x = turned(x)
             return flat(x)
 
@@ -257,8 +264,7 @@ class Backend(base.Backend):
         axis = node.attrs["axis"]
 
         def concat(*tensors):
-            last = len(tensors[0].shape) == 4 and self.channels_last
-            return self.keras.ops.concatenate(tensors, FROM_NCHW[axis] if last else axis)
+            return self.keras.ops.concatenate(tensors, FROM_NCHW[axis] if self._image(tensors[0].shape) else axis)
 
         return concat
 
@@ -274,7 +280,7 @@ class Backend(base.Backend):
     def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)
         softmax = self.keras.ops.softmax
-        return lambda x: softmax(x, FROM_NCHW[axis] if len(x.shape) == 4 and self.channels_last else axis)
+        return lambda x: softmax(x, FROM_NCHW[axis] if self._image(x.shape) else axis)
 
 
 def pool(node):
