@@ -85,7 +85,7 @@ class Writer(Transformer, base.Backend):
         return write
 
     Conv = BatchNormalization = Relu = MaxPool = AveragePool = GlobalAveragePool = LRN = _same
-    Flatten = Gemm = MatMul = Add = Mul = Concat = Sigmoid = Softmax = Tanh = Transpose = _same
+    Flatten = Gemm = MatMul = Add = Mul = Div = Cast = Concat = Sigmoid = Softmax = Tanh = Transpose = _same
 
     def Clip(self, node, weights):  # noqa: ARG002, N802
         """The bounds are inputs since opset 11."""

@@ -90,8 +90,9 @@ class Transformer(object):
     def _has(self, node):
         return self.opset >= SINCE[node.op]
 
-    def _write(self, name, op, tensors, **attrs):
-        self.nodes.append(helper.make_node(op, tensors, [name], name=name, **attrs))
+    def _write(self, name, op, tensors, outputs=None, **attrs):
+        """The name; `outputs` where a node has others than the one that is called as it is."""
+        self.nodes.append(helper.make_node(op, tensors, outputs or [name], name=name, **attrs))
         return name
 
     def _part(self, node, what, op, tensors, **attrs):

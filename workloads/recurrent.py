@@ -56,7 +56,7 @@ class Recurrent(object):
         return gates[[order.index(gate) for gate in self.order]].reshape(array.shape)
 
     def learnt(self, order, w, r, *biases):
-        """{"W", "R", "B"} in ONNX's layout from gradients with gates as in `order`: [G*H,I], [G*H,H], and of each bias."""
+        """{"W", "R", "B"} in ONNX's layout from gradients with gates as in `order`: [G*H,I], [G*H,H], of each bias."""
         found = {"W": self.restored(w, order)[None], "R": self.restored(r, order)[None]}
         if biases:
             found["B"] = np.concatenate([self.restored(bias, order) for bias in biases])[None]

@@ -9,13 +9,14 @@ import numpy as np
 
 from workloads.backends import base, xla_evidence
 from workloads.backends.base import Unsupported
+from workloads.backends.jax_sequence import Sequence
 from workloads.backends.jax_transformer import Transformer
 
 FROM_NCHW = (0, 3, 1, 2)
 """Where an axis of NCHW lies in NHWC."""
 
 
-class Backend(Transformer, base.Backend):
+class Backend(Transformer, Sequence, base.Backend):
     """Weights are arguments: closed over, 138 million constants would go through XLA's passes at every compilation.
 
     `default` is one jitted function, `eager` the same function called as it is: each operator is compiled by itself.

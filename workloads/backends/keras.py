@@ -8,6 +8,7 @@ import numpy as np
 
 from workloads.backends import base
 from workloads.backends.base import Unsupported
+from workloads.backends.keras_sequence import Sequence
 from workloads.backends.keras_transformer import Transformer
 from workloads.backends.padding import is_same
 
@@ -24,7 +25,7 @@ EMPTY = {"kernel_initializer": "zeros", "bias_initializer": "zeros"}
 """The weights come from the harness: 138 million random numbers would only be thrown away."""
 
 
-class Backend(Transformer, base.Backend):
+class Backend(Transformer, Sequence, base.Backend):
     """`default` is `predict_on_batch`, `predict` the loop over a data set, `call` the model as a function.
 
     Over TensorFlow, Keras compiles what it can with XLA unless it is told not to, which on a CPU takes oneDNN's place:

@@ -7,6 +7,7 @@ import onnxruntime
 
 from workloads import onnx_graph
 from workloads.evidence import contents
+from workloads.onnx_sequence import Sequence
 
 LEVELS = {
     "default": "ORT_ENABLE_ALL",
@@ -17,7 +18,7 @@ LEVELS = {
 """Execution mode -> graph optimisation level."""
 
 
-class Backend(onnx_graph.Writer):
+class Backend(Sequence, onnx_graph.Writer):
     """One session over a model whose weights stay where they are.
 
     The modes are the levels of graph optimisation: `default` is all of it, `extended` leaves the layout of images

@@ -117,7 +117,7 @@ class Backend(Transformer, Sequence, base.Backend):
 
     def trained(self):
         now = dict(self.learnt, **self.running)
-        return {name: tensor.detach().cpu().numpy() for name, tensor in now.items()}
+        return self.in_onnx_layout({name: tensor.detach().cpu().numpy() for name, tensor in now.items()})
 
     def _fetch_loss(self):
         return {"loss": self.result[0].detach().cpu().numpy().reshape(1)}
@@ -148,7 +148,8 @@ class Backend(Transformer, Sequence, base.Backend):
         names = {key: self.owners.get(id(array)) for key, array in weights.items()}
         return {key: self._weight(names[key], array, learnt=key in LEARNT) for key, array in weights.items()}
 
-    def _weight(self, name, array, learnt=True):
+    def _weight(self, name, array, *, learnt):
+        """The tensor; where gradients are asked for, it is found again under its name."""
         tensor = self._place(torch.from_numpy(array))
         if tensor.dim() == 4:
             self.images.append(tensor)

@@ -23,7 +23,7 @@ class Sequence(object):
 
         def lstm(x, lengths=None, h=None, c=None):
             state = [zeros(x, spec.hidden) if each is None else each.unsqueeze(0) for each in (h, c)]
-            return run(torch.lstm, spec, params, x, lengths, state)
+            return run(torch.lstm, spec, params, (x, lengths, *state))
 
         return lstm
 
@@ -33,7 +33,8 @@ class Sequence(object):
             return lambda x, lengths=None, h=None: reset_before(spec, params, x, lengths, h)
 
         def gru(x, lengths=None, h=None):
-            return run(torch.gru, spec, params, x, lengths, [zeros(x, spec.hidden) if h is None else h.unsqueeze(0)])
+            state = zeros(x, spec.hidden) if h is None else h.unsqueeze(0)
+            return run(torch.gru, spec, params, (x, lengths, state))
 
         return gru
 
@@ -84,22 +85,32 @@ def zeros(x, hidden):
     return torch.zeros(1, x.size(0), hidden, dtype=x.dtype, device=x.device)
 
 
-def run(function, spec, params, x, lengths, state):
-    """torch.lstm or torch.gru on x [B,T,I] from `state`, a list of [1,B,H]."""
-    biases, train = len(params) > 2, torch.is_grad_enabled()
+def run(function, spec, params, tensors):
+    """torch.lstm or torch.gru of (x [B,T,I], lengths or None, the states [1,B,H]), as the module calls it."""
+    x, lengths, state = tensors[0], tensors[1], tensors[2:]
+    # has_biases, num_layers, dropout, train, bidirectional
+    options = (len(params) > 2, 1, 0.0, torch.is_grad_enabled(), False)
     if lengths is None:
-        given = state if len(state) > 1 else state[0]
-        found = function(x, given, params, biases, 1, 0.0, train, False, True)
+        batch_first = True
+        found = function(x, state if len(state) > 1 else state[0], params, *options, batch_first)
         return found[0] if spec.sequence else found[1][0]
     lengths, order = torch.sort(lengths.cpu(), descending=True)  # a packed sequence has the longest sample first
     there, back = order.to(x.device), torch.sort(order)[1].to(x.device)
-    packed = torch._pack_padded_sequence(x[there], lengths, True)  # noqa: SLF001  (of torch.nn.utils.rnn, without its class)
-    state = [each[:, there] for each in state]
-    given = state if len(state) > 1 else state[0]
-    found = function(packed[0], packed[1], given, params, biases, 1, 0.0, train, False)
-    if not spec.sequence:
-        return found[1][0][back]
-    return torch._pad_packed_sequence(found[0], packed[1], True, 0.0, x.size(1))[0][back]  # noqa: SLF001
+    data, sizes = pack(x[there], lengths)
+    state = tuple(each[:, there] for each in state)
+    found = function(data, sizes, state if len(state) > 1 else state[0], params, *options)
+    return unpack(found[0], sizes, x.size(1))[back] if spec.sequence else found[1][0][back]
+
+
+def pack(x, lengths):
+    """What torch.nn.utils.rnn.pack_padded_sequence holds: the data, step after step, and how many take each step."""
+    packed = torch._pack_padded_sequence(x, lengths, batch_first=True)  # noqa: SLF001
+    return packed[0], packed[1]  # not taken apart: torch.fx could not trace it
+
+
+def unpack(data, sizes, steps):
+    """[B,T,H], 0 behind the lengths."""
+    return torch._pad_packed_sequence(data, sizes, batch_first=True, padding_value=0.0, total_length=steps)[0]  # noqa: SLF001
 
 
 def reset_before(spec, params, x, lengths, h):

@@ -7,6 +7,7 @@ import tensorflow as tf
 from workloads.backends import base, tensorflow_evidence
 from workloads.backends.base import Unsupported
 from workloads.backends.tensorflow_operators import LOSSES, Operators, conv_padding, nhwc, pool_geometry
+from workloads.backends.tensorflow_sequence import Sequence
 from workloads.backends.tensorflow_transformer import Transformer
 
 
@@ -48,7 +49,7 @@ def depthwise(node, kernel):
     return lambda x: tf.nn.depthwise_conv2d(tf.pad(x, padding), kernel, strides, "VALID", dilations=dilations)
 
 
-class Backend(Transformer, Operators):
+class Backend(Transformer, Sequence, Operators):
     """`default` is the graph that `tf.function` makes, `frozen` the same with its variables made constants, `eager` one
     kernel after another, `xla` the whole compiled."""
 
