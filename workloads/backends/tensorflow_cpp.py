@@ -14,8 +14,8 @@ ENDS = "ends.json"
 
 
 class Backend(cpp.Backend):
-    """`frozen`: the weights are constants of the graph. TensorFlow is imported in a third process, which ends before the
-    program begins."""
+    """`frozen`: the weights are constants of the graph. TensorFlow is imported in a third process, which ends before
+    the program begins."""
 
     name = "tensorflow"
     modes = ("frozen",)

@@ -36,6 +36,7 @@ def test_the_table_names_errors_reasons_and_what_has_not_run() -> None:
     other = variant(blas="mkl")
     coverage = find_coverage([timed(ROW, 0, 0.1, workload=WORK), lacks, timed(other, 0, 0.1, workload=WORK)])
     text = str(coverage_table(coverage, "markdown"))
+    assert "vgg16-infer-b1" in text
     assert "2 workloads in 2 rows and modes: 2 valid, 1 unsupported" in text
     lines = {line.split(" | ")[0].strip("| "): line for line in text.splitlines() if line.startswith("| numpy")}
     assert "| unsupported | 1e-06 |" in lines[ROW.id]
@@ -48,3 +49,28 @@ def test_the_table_names_errors_reasons_and_what_has_not_run() -> None:
         (ROW.id, OTHER.id, "unsupported"),
         (other.id, WORK.id, "valid"),
     }
+
+
+def test_what_older_code_could_not_do_says_nothing_of_newer_code() -> None:
+    lacks = record(variant=ROW, workload=WORK, status=Status.UNSUPPORTED, reason="no such operator", reported=None)
+    old = {"started_at": "2001-01-01T00:00:00Z", "workloads_hash": "old"}
+    lacks = lacks.model_copy(update={"provenance": lacks.provenance.model_copy(update=old)})
+    now = timed(ROW, 0, 0.1, workload=WORK)
+    for records in ([lacks, now], [now, lacks]):
+        assert find_coverage(records)[ROW.id, ROW.modes[0]][WORK.id].verdict == "valid"
+
+
+def test_training_shows_its_first_losses_and_what_it_reached() -> None:
+    work = workload(network="lenet", mode="train", batch=64)
+    made = timed(ROW, 0, 0.1, workload=work)
+    assert made.reported is not None
+    said = {"outputs": {"loss": (2.5, 1.25), "accuracy": (0.9375,)}, "errors": {"loss": 1e-5, "accuracy": 0.01}}
+    made = made.model_copy(update={"reported": made.reported.model_copy(update=said)})
+    coverage = find_coverage([made])
+    answer = coverage[ROW.id, ROW.modes[0]][work.id]
+    assert answer.error == 1e-5
+    assert answer.learning is not None
+    assert answer.learning.accuracy == 0.9375
+    text = str(coverage_table(coverage, "markdown"))
+    assert f"First losses of {work.id}" in text
+    assert "| 2.50000 | 1.25000 | 0.938 |" in text.replace("  ", "")
