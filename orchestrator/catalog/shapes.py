@@ -31,6 +31,11 @@ def infer_shapes(network: Network, batch: int = 1) -> dict[str, Shape]:
     return shapes
 
 
+def infer_node(node: Node, inputs: Sequence[Shape]) -> Shape:
+    """Of its output; raises KeyError for an operator without a rule, and what the rule raises where none follows."""
+    return RULES[node.op](node, inputs)
+
+
 def _conv(node: Node, inputs: Sequence[Shape]) -> Shape:
     weight, (batch, channels) = node.weights["W"], inputs[0][:2]
     if channels != weight[1] * node.attrs.get("group", 1):

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from orchestrator import paths
+from orchestrator.catalog.resize import Networks
 from orchestrator.catalog.rows import make_noun, read_toml
 from orchestrator.errors import SpecError, UnknownNameError
 from orchestrator.nouns.workload import Mode, Network, Suite, Workload
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 IDENTIFIER = re.compile(rf"(?P<network>[a-z0-9_.]+)-(?P<mode>{'|'.join(Mode)})-b(?P<batch>[1-9][0-9]{{0,5}})")
 
 
-def read_networks(folder: Path | None = None) -> dict[str, Network]:
+def read_networks(folder: Path | None = None) -> Networks:
     """Name -> network, from `networks/*.json`; raises SpecError for a file that is none."""
     networks = {}
     for path in sorted((folder or paths.workloads_dir() / "networks").glob("*.json")):
@@ -34,7 +35,7 @@ def read_networks(folder: Path | None = None) -> dict[str, Network]:
         if network.name != path.stem:
             raise SpecError(f"{where}: key name: expected {path.stem!r}, as the file is called")
         networks[network.name] = network
-    return networks
+    return Networks(networks)
 
 
 def read_suites(folder: Path | None = None) -> dict[str, Suite]:
@@ -76,11 +77,28 @@ def parse_workload(name: str, networks: Collection[str]) -> Workload:
 
 
 def select_workloads(text: str, folder: Path | None = None) -> tuple[Workload, ...]:
-    """Comma list of globs over the known workloads and of identifiers; an identifier may have any batch."""
+    """Comma list of globs over the known workloads and of identifiers; an identifier may have any batch and size.
+
+    `resnet50.{128,224}-train-b{1,8}` are four.
+    """
     known = read_workloads(folder)
     networks = read_networks((folder or paths.workloads_dir()) / "networks")
     chosen: dict[str, Workload] = {}
-    for pattern in [part.strip() for part in text.split(",") if part.strip()]:
+    for pattern in _split(text):
         hits = [work for work in known if fnmatchcase(work.id, pattern)] or [parse_workload(pattern, networks)]
         chosen.update((work.id, work) for work in hits)
     return tuple(chosen.values())
+
+
+def _split(text: str) -> list[str]:
+    """At the commas outside of braces, each part once for every word inside its braces."""
+    parts = [part.strip() for part in re.split(r",(?![^{}]*\})", text) if part.strip()]
+    found: list[str] = []
+    for part in parts:
+        match = re.search(r"\{([^{}]*)\}", part)
+        if match is None:
+            found.append(part)
+            continue
+        for word in match[1].split(","):
+            found += _split(f"{part[: match.start()]}{word.strip()}{part[match.end() :]}")
+    return found

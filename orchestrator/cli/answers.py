@@ -6,7 +6,14 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import Format, FormatOption, OutputOption, StoreOption
+from orchestrator.cli.options import (
+    Format,
+    FormatOption,
+    OutputOption,
+    SheetFormat,
+    SheetFormatOption,
+    StoreOption,
+)
 
 
 def results(
@@ -48,6 +55,25 @@ def results(
     summaries = summarise_records(records, limits=limits)
     places = place_summaries(summaries, records, read_networks(), limits=limits)
     show_answer(results_table(summaries, form.value, places, parts=[Part(part) for part in parts]), output)
+
+
+def sweep(
+    *, store: StoreOption = None, form: SheetFormatOption = SheetFormat.TABLE, output: OutputOption = None
+) -> None:
+    """Time and memory by batch and image size."""
+    from orchestrator.analysis.sweep import find_sweeps
+    from orchestrator.catalog.work import read_networks
+    from orchestrator.host.site import read_config
+    from orchestrator.report.sweep import sweep_table
+    from orchestrator.runner.folders import find_store
+    from orchestrator.screen.answers import show_answer, show_problems
+    from orchestrator.store.opening import open_store
+    from orchestrator.store.reading import read_records
+
+    records, problems = read_records(open_store(find_store(store)))
+    show_problems(problems)
+    found = find_sweeps(records, read_networks(), read_config(pip={}).limits)
+    show_answer(sweep_table(found, form.value), output)
 
 
 def compare(

@@ -56,6 +56,7 @@ for _command in (
     measure.matrix,
     peak.peak,
     answers.results,
+    answers.sweep,
     answers.compare,
     published.published,
     check.check,

@@ -55,6 +55,15 @@ def matrix(
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="Of the order, the weights and the input.", show_default=False)
     ] = None,
+    memory: Annotated[
+        str,
+        typer.Option(
+            "--memory",
+            help="What a container may take, as in 2G; a trial that asks for more is `oom`. Default: the suite's, 8G.",
+            metavar="SIZE",
+            show_default=False,
+        ),
+    ] = "",
     engine: Annotated[EngineChoice, typer.Option("--engine", help="What runs the trials.")] = EngineChoice.AUTO,
     store: StoreOption = None,
     jobs: JobsOption = 0,
@@ -93,6 +102,7 @@ def matrix(
         blocks=blocks,
         precision=precision,
         seed=seed,
+        memory=memory,
         engine=engine.value,
     )
     if dry_run:

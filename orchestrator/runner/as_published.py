@@ -90,7 +90,7 @@ def find_recreation(request: Request, store: Path | None, *, announce: Callable[
         plan,
         engine=chosen.engine.name,
         images={variant.id: render_image(variant)},
-        networks=networks | derive_networks(networks),
+        networks={**networks, **derive_networks(networks)},
     )
     opened = open_store(find_store(store), create=True)
     held = hold_store(opened)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,10 @@ MOST_BLOCKS = 100
 """Where --precision is given and --blocks is not: at a spread of 5 % from block to block this reaches 1 %."""
 
 
+LEAST_MEMORY = 64 << 20
+"""Bytes: less holds no Python with a framework in it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """What the user asked for, as typed."""
@@ -49,6 +54,7 @@ class Request:
     blocks: int | None = None
     precision: str = ""
     seed: int | None = None
+    memory: str = ""
     engine: str = "auto"
 
 
@@ -108,6 +114,15 @@ def read_precision(text: str) -> float:
     return read_share("--precision", text, example="1%, 0.5% or 0.01", fits=lambda share: 0 < share < 1)
 
 
+def read_memory(text: str) -> int:
+    """`512M`, `8G` and plain bytes, in powers of 1024. Raises UsageError for anything else and for less than 64 MiB."""
+    match = re.fullmatch(r"(\d+)([KMG]?)(i?B)?", text.strip(), re.IGNORECASE)
+    size = int(match[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[match[2].upper()] if match else 0
+    if size < LEAST_MEMORY:
+        raise UsageError(f"--memory {text!r}: expected a size of 64M or more, as in 512M or 8G")
+    return size
+
+
 def _read_work(request: Request) -> tuple[tuple[Workload, ...], Method]:
     """A suite says how and what; where workloads are named as well, they take the place of its own."""
     suites = read_suites()
@@ -120,6 +135,8 @@ def _read_work(request: Request) -> tuple[tuple[Workload, ...], Method]:
     if request.precision:
         changed["precision"] = read_precision(request.precision)
         changed["blocks"] = MOST_BLOCKS if request.blocks is None else request.blocks
+    if request.memory:
+        changed["memory_bytes"] = read_memory(request.memory)
     changed = {key: value for key, value in changed.items() if value is not None}
     method = Method.model_validate({**suite.method.model_dump(), **changed})
     if method.precision is not None and method.blocks < PILOT:
