@@ -55,6 +55,9 @@ def build(name, batch, size, threads):
     C.cntk_py.set_max_num_cputhreads(threads)
     x = C.input_variable((3, size, size))
     layers = {"vgg16": vgg16, "mobilenet_v1": mobilenet_v1, "cifar_cnn": cifar_cnn}[name]()
-    net = C.softmax(C.layers.Sequential(layers)(x))
+    y = x
+    for layer in layers:
+        y = layer(y)
+    net = C.softmax(y)
     image = np.random.rand(batch, 3, size, size).astype("float32")
     return lambda: net.eval({x: image})
