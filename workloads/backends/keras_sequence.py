@@ -41,7 +41,8 @@ class Sequence(object):
         def recurrent(x, lengths=None, *initial):
             mask = None
             if lengths is not None:
-                mask = ops.arange(x.shape[1], dtype=lengths.dtype) < ops.expand_dims(lengths, 1)
+                steps = ops.arange(x.shape[1], dtype=lengths.dtype)
+                mask = ops.less(steps, ops.expand_dims(lengths, 1))  # not `<`: the left one may be no tensor of Keras
             y = layer(x, initial_state=list(initial) or None, mask=mask)
             layer.set_weights(given)
             return y

@@ -10,13 +10,14 @@ from openvino import opset13 as ops
 
 from workloads.backends import base
 from workloads.backends.base import Unsupported
+from workloads.backends.openvino_sequence import Sequence
 from workloads.backends.openvino_transformer import Transformer
 
 PRODUCTS = ("Convolution", "GroupConvolution", "FullyConnected", "MatMul")
 """Layer types of the compiled graph whose kernels decide what the arithmetic was and whose library did it."""
 
 
-class Backend(Transformer, base.Backend):
+class Backend(Transformer, Sequence, base.Backend):
     """In float32: left alone, OpenVINO takes bfloat16 on a CPU that has it.
 
     `default` is the hint LATENCY with one stream and one request that has all threads. `throughput` is the hint

@@ -41,6 +41,8 @@ class Sequence(object):
     def _recurrent(self, node, weights):
         """The Recurrent, and its weights with PyTorch's order of gates: w_ih, w_hh, b_ih, b_hh, or the first two."""
         spec, order = Recurrent(node, weights), ORDER[node.op]
+        if self.execution == "compile":
+            check_compilable(node, spec)
         arrays = [spec.w, spec.r] + (spec.biases() if spec.wb is not None else [])
         names = ["{0}.{1}".format(node.name, key) for key in ("W", "R", "B0", "B1")]
         learnt = [True, True, True, spec.rb is not None]
@@ -78,6 +80,16 @@ class Sequence(object):
         if node.attrs["to"] != 1:  # FLOAT
             raise Unsupported("{0}: Cast to ONNX's type {1}".format(node.name, node.attrs["to"]))
         return lambda x: x.to(torch.float32)
+
+
+def check_compilable(node, spec):
+    """Raise Unsupported for what torch.fx or Dynamo cannot trace."""
+    if node.op == "GRU" and not spec.after:
+        raise Unsupported(
+            "{0}: mode 'compile': a loop in Python over steps that torch.fx does not know".format(node.name)
+        )
+    if spec.given[0] and spec.sequence:  # "failed to run FX node with fake tensors: _pad_packed_sequence"
+        raise Unsupported("{0}: mode 'compile': Dynamo unpacks no sequence whose lengths are data".format(node.name))
 
 
 def zeros(x, hidden):

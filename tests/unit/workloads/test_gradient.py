@@ -101,10 +101,11 @@ def test_the_expected_gradients_are_nouns_with_the_loss_first() -> None:
     assert len(wanted["fc3.B"]["positions"]) == 32
 
 
-def test_float32_passes_with_room() -> None:
+@pytest.mark.parametrize("name", ["lenet", "recurrent"])
+def test_float32_passes_with_room(name: str) -> None:
     reference = importlib.import_module("workloads.backends.reference").Backend
-    wanted = expected_gradient(NETWORKS["lenet"], 4, SEED)
-    found = expected_gradient(NETWORKS["lenet"], 4, SEED, reference)
+    wanted = expected_gradient(NETWORKS[name], 4, SEED)
+    found = expected_gradient(NETWORKS[name], 4, SEED, reference)
     errors = verify.errors({name: np.array(entry["values"]) for name, entry in found.items()}, wanted)
     assert max(errors.values()) < 1e-3
 
