@@ -13,6 +13,9 @@ CELLS = 4
 KINDS = 10
 """Classes of examples whose network has none: it is to give back what it saw."""
 
+WORDS = 4
+"""Words that tell a class."""
+
 HELD_OUT = 1 << 24
 """Number of the first example that nobody learns from."""
 
@@ -22,12 +25,17 @@ def make_batch(network, batch, seed, first):
 
     The class of an example is drawn. An image is sqrt(SIGNAL) of its class's pattern, CELLS x CELLS blocks of uniform
     numbers in each channel, and sqrt(1 - SIGNAL) of uniform noise: zero mean and unit variance, as `make_inputs` has.
+    In a sentence every other word, on average, is one of its class's WORDS; the others, and its length, are any.
     """
     squared = network.get("loss", "cross_entropy") == "mean_squared_error"
     kinds = KINDS if squared else weights.classes(network)
     labels = np.array([_label(kinds, seed, number) for number in range(first, first + batch)], np.int64)
     inputs = {}
+    integers = network.get("integers", {})
     for name, shape in weights.input_shapes(network, batch).items():
+        if name in integers:
+            inputs[name] = _integers(shape, seed, name, integers[name], first, labels if len(shape) > 1 else None)
+            continue
         made = weights.aligned(int(np.prod(shape))).reshape(shape)
         patterns = {label: _pattern(shape[1:], seed, name, label) for label in set(labels.tolist())}
         for row, number in enumerate(range(first, first + batch)):
@@ -39,6 +47,21 @@ def make_batch(network, batch, seed, first):
         (array,) = inputs.values()
         return inputs, array.reshape(batch, -1)
     return inputs, labels
+
+
+def _integers(shape, seed, name, ends, first, labels):
+    """int64: sentences of classes, or what has none."""
+    low, high = ends
+    made = np.empty(shape, np.int64)
+    for row in range(shape[0]):
+        stream = "example.{0}.{1}".format(name, first + row)
+        made[row] = weights.draw(shape[1:], seed, stream, low, high)
+        if labels is not None:
+            word = weights.draw(shape[1:], seed, stream + ".word", 0, WORDS)
+            shown = weights.draw(shape[1:], seed, stream + ".shown", 0, 2) == 1
+            own = weights.draw((WORDS,), seed, "example.{0}.class{1}".format(name, labels[row]), low, high)
+            made[row] = np.where(shown, own[word], made[row])
+    return made
 
 
 def _label(kinds, seed, number):

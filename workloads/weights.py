@@ -148,7 +148,7 @@ def make_inputs(network, batch, seed):
     for name, shape in input_shapes(network, batch).items():
         if name in integers:
             flat = aligned(_product(shape), np.int64)
-            flat[:] = _draw(flat.size, seed, "input." + name, *integers[name])
+            flat[:] = draw(flat.size, seed, "input." + name, *integers[name])
         else:
             flat = fill(aligned(_product(shape)), seed, "input." + name, halfwidth=math.sqrt(3.0))
         made[name] = flat.reshape(shape)
@@ -157,12 +157,13 @@ def make_inputs(network, batch, seed):
 
 def make_labels(classes, batch, seed):
     """int64 [batch], each one of `classes`."""
-    return _draw(batch, seed, "labels", 0, classes)
+    return draw(batch, seed, "labels", 0, classes)
 
 
-def _draw(size, seed, name, low, high):
-    """int64 [size] of low <= i < high."""
-    drawn = fill(np.empty(size, np.float32), seed, name)
+def draw(shape, seed, name, low, high):
+    """int64 array of low <= i < high, each as likely as any other."""
+    drawn = np.empty(shape, np.float32)
+    fill(drawn.reshape(-1), seed, name)
     return low + np.minimum((drawn.astype(np.float64) + 1) / 2 * (high - low), high - low - 1).astype(np.int64)
 
 
