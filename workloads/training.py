@@ -77,13 +77,16 @@ def make_trainer(network, seed, definition=Oracle):
 
 
 def updates(network, seed, trained):
-    """{"conv1.W": how far the weight has come from its seeded start}, of {"conv1.W": array}."""
+    """{"conv1.W": how far the weight has come from its seeded start}, of {"conv1.W": array}.
+
+    Without running variances: whether a batch's own is divided by N, as in ONNX, or by N - 1, is each framework's choice.
+    """
     moved = {}
     for data in network["nodes"]:
         node = Node(data)
         for key, array in seeded.make_node(node, seed).items():
             name = "{0}.{1}".format(node.name, key)
-            if name in trained:
+            if name in trained and key != "var":
                 moved[name] = np.asarray(trained[name], np.float64) - array
     return moved
 
