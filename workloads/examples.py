@@ -34,7 +34,13 @@ def make_batch(network, batch, seed, first):
     integers = network.get("integers", {})
     for name, shape in weights.input_shapes(network, batch).items():
         if name in integers:
-            inputs[name] = _integers(shape, seed, name, integers[name], first, labels if len(shape) > 1 else None)
+            rows = [
+                ("{0}/example".format(seed), "{0}.{1}".format(name, number)) for number in range(first, first + batch)
+            ]
+            made = np.array([weights.draw(shape[1:], *row, *integers[name]) for row in rows])
+            if len(shape) > 1:
+                made = _tell(made, labels, rows, name, integers[name])
+            inputs[name] = made
             continue
         made = weights.aligned(int(np.prod(shape))).reshape(shape)
         patterns = {label: _pattern(shape[1:], seed, name, label) for label in set(labels.tolist())}
@@ -49,18 +55,14 @@ def make_batch(network, batch, seed, first):
     return inputs, labels
 
 
-def _integers(shape, seed, name, ends, first, labels):
-    """int64: sentences of classes, or what has none."""
-    low, high = ends
-    made = np.empty(shape, np.int64)
-    for row in range(shape[0]):
-        stream = "example.{0}.{1}".format(name, first + row)
-        made[row] = weights.draw(shape[1:], seed, stream, low, high)
-        if labels is not None:
-            word = weights.draw(shape[1:], seed, stream + ".word", 0, WORDS)
-            shown = weights.draw(shape[1:], seed, stream + ".shown", 0, 2) == 1
-            own = weights.draw((WORDS,), seed, "example.{0}.class{1}".format(name, labels[row]), low, high)
-            made[row] = np.where(shown, own[word], made[row])
+def _tell(sentences, labels, rows, name, ends):
+    """The sentences with about every other word one of their class's."""
+    made = sentences.copy()
+    for index, (seed, row) in enumerate(rows):
+        shape = sentences.shape[1:]
+        own = weights.draw((WORDS,), seed, "{0}.class{1}".format(name, labels[index]), *ends)
+        shown = weights.draw(shape, seed, row + ".shown", 0, 2) == 1
+        made[index] = np.where(shown, own[weights.draw(shape, seed, row + ".word", 0, WORDS)], made[index])
     return made
 
 

@@ -79,7 +79,7 @@ def make_trainer(network, seed, definition=Oracle):
 def updates(network, seed, trained):
     """{"conv1.W": how far the weight has come from its seeded start}, of {"conv1.W": array}.
 
-    Without running variances: whether a batch's own is divided by N, as in ONNX, or by N - 1, is each framework's choice.
+    Without running variances: whether a batch's is divided by N, as in ONNX, or by N - 1, is each framework's choice.
     """
     moved = {}
     for data in network["nodes"]:

@@ -86,7 +86,7 @@ def test_a_suite_is_a_noun_that_names_networks_that_exist(name: str) -> None:
     suite = Suite.model_validate(tomllib.loads(text))
     assert suite.name == name
     for workload in suite.workloads:
-        assert workload.split("-")[0] in NETWORKS
+        assert workload.split("-")[0].split(".")[0] in NETWORKS
     assert suite.method.blocks >= 5
 
 

@@ -120,3 +120,18 @@ def test_as_many_steps_as_examples_ask_for() -> None:
     assert training.learning_steps(network, 4096) == training.FIRST
     assert training.learning_steps({"training": SLOW}, 64) == 0
     assert Optimizer(SLOW).momentum == 0.9
+
+
+def test_a_sentence_shows_its_class_by_its_words_and_its_length_by_nothing() -> None:
+    network = read_network("imdb_lstm")
+    inputs, labels = examples.make_batch(network, 40, SEED, 7)
+    again, _ = examples.make_batch(network, 1, SEED, 17)
+    assert np.array_equal(inputs["tokens"][10], again["tokens"][0])
+    assert inputs["tokens"].dtype == inputs["lengths"].dtype == np.int64
+    assert 12 <= inputs["lengths"].min() < inputs["lengths"].max() < 100
+    assert 0 <= inputs["tokens"].min() < inputs["tokens"].max() < 10_000
+    often = [set(np.argsort(np.bincount(inputs["tokens"][labels == kind].ravel()))[-4:]) for kind in (0, 1)]
+    assert not often[0] & often[1]
+    for kind in (0, 1):
+        share = np.isin(inputs["tokens"][labels == kind], list(often[kind])).mean()
+        assert share == pytest.approx(0.5, abs=0.05)
