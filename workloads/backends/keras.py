@@ -9,6 +9,7 @@ import numpy as np
 from workloads.backends import base
 from workloads.backends.base import Unsupported
 from workloads.backends.keras_sequence import Sequence
+from workloads.backends.keras_training import Training, same_array
 from workloads.backends.keras_transformer import Transformer
 from workloads.backends.padding import is_same
 
@@ -25,7 +26,7 @@ EMPTY = {"kernel_initializer": "zeros", "bias_initializer": "zeros"}
 """The weights come from the harness: 138 million random numbers would only be thrown away."""
 
 
-class Backend(Transformer, Sequence, base.Backend):
+class Backend(Transformer, Sequence, Training):
     """`default` is `predict_on_batch`, `predict` the loop over a data set, `call` the model as a function.
 
     Over TensorFlow, Keras compiles what it can with XLA unless it is told not to, which on a CPU takes oneDNN's place:
@@ -55,9 +56,16 @@ class Backend(Transformer, Sequence, base.Backend):
         keras.config.disable_interactive_logging()
 
     def build(self, nodes, weights, inputs, outputs):
-        self.inputs, self.outputs = list(inputs), list(outputs)
         if self.execution == "predict" and len({shape[0] for shape in inputs.values()}) > 1:
             raise Unsupported("mode 'predict': it cuts all inputs along their first axis, and these differ in it")
+        self._model(nodes, weights, inputs, outputs)
+        self.model.trainable = False
+        if self.keras.backend.backend() == "tensorflow":
+            self.model.jit_compile = self.execution == "xla"
+        self._lend()
+
+    def _model(self, nodes, weights, inputs, outputs):
+        self.inputs, self.outputs = list(inputs), list(outputs)
         self.turned = self.channels_last and base.has_images(nodes)
         integers = base.integer_inputs(nodes)
         types = {name: "int64" if name in integers else "float32" for name in inputs}
@@ -66,17 +74,21 @@ class Backend(Transformer, Sequence, base.Backend):
         }
         results = self.walk(self.operators(nodes, weights), entries, outputs)
         self.model = self.keras.Model([entries[name] for name in inputs], [results[name] for name in outputs])
-        self.model.trainable = False
-        if self.keras.backend.backend() == "tensorflow":
-            self.model.jit_compile = self.execution == "xla"
-        held = [each.value for each in self.model.variables] if self.keras.backend.backend() == "jax" else None
+
+    def _lend(self):
+        """The model's forward pass, to the backend that knows the framework below and says in what it computes."""
+        held = None
+        if self.keras.backend.backend() == "jax":
+            held = [each.value for each in self.model.trainable_variables + self.model.non_trainable_variables]
         self.below.adopt(self._network, held)
 
     def _network(self, weights, tensors):
         """The model as a function of its weights, or of those that it holds, and of tensors; gives name -> tensor."""
         if weights is None:
             return self._named(self.model(list(tensors), training=False))
-        return self._named(self.model.stateless_call([], weights, list(tensors), training=False)[0])
+        count = len(self.model.trainable_variables)
+        weights = weights[:count], weights[count:]
+        return self._named(self.model.stateless_call(*weights, list(tensors), training=False)[0])
 
     def _shape(self, shape):
         return [shape[0], shape[2], shape[3], shape[1]] if self._image(shape) else list(shape)
@@ -129,9 +141,11 @@ class Backend(Transformer, Sequence, base.Backend):
         return self.below.isa_used()
 
     def execution_state(self):
-        """Keras makes `predict_function` where a batch is predicted, and none where the model itself is called."""
-        made = getattr(self.model, "predict_function", None) is not None
-        how = "predict_function {0}, jit_compile {1}".format("made" if made else "never made", self.model.jit_compile)
+        """Keras makes `predict_function` where a batch is predicted, `train_function` where it is learnt from, and
+        neither where the model itself is called."""
+        name = "predict_function" if self.learnt is None else "train_function"
+        made = getattr(self.model, name, None) is not None
+        how = "{0} {1}, jit_compile {2}".format(name, "made" if made else "never made", self.model.jit_compile)
         if not made:
             return ("call", how)
         if self.model.jit_compile is True and self.keras.backend.backend() == "tensorflow":
@@ -147,7 +161,8 @@ class Backend(Transformer, Sequence, base.Backend):
 
     def arithmetic(self):
         self.below.result = self._network(None, self.below.tensors)
-        return self.below.arithmetic()
+        found = self.below.arithmetic()
+        return found if self.learnt is None else dict(found, gradients="on")
 
     def static_libraries(self):
         return self.below.static_libraries()
@@ -157,16 +172,9 @@ class Backend(Transformer, Sequence, base.Backend):
 
     # -- ONNX's operators ------------------------------------------------------------------------------------------
 
-    def _layer(self, make, values=(), **options):
-        """The layer as a function, that has its weights when it has been applied."""
-        layer = make(dtype="float32", **options)
-
-        def apply(x):
-            y = layer(x)
-            layer.set_weights(list(values))
-            return y
-
-        return apply
+    def _layer(self, make, **options):
+        """A layer without weights."""
+        return make(dtype="float32", **options)
 
     def _pad(self, node, value=0.0):
         """A function that pads an image by the operator's pads."""
@@ -190,26 +198,31 @@ class Backend(Transformer, Sequence, base.Backend):
             "use_bias": "B" in weights,
             "bias_initializer": "zeros",
         }
-        bias = [weights["B"]] if "B" in weights else []
+        bias = [("B", weights["B"], same_array)] if "B" in weights else []
         if group > 1 and w.shape[1] == 1:
             if options["strides"][0] != options["strides"][1]:
                 raise Unsupported("{0}: DepthwiseConv2D takes one stride for both axes".format(node.name))
             multiplier = w.shape[0] // group
             kernel = w.reshape((group, multiplier) + w.shape[2:]).transpose(2, 3, 0, 1)
+            values = [("W", kernel, lambda found: found.transpose(2, 3, 0, 1).reshape(w.shape))] + bias
             options.update(depth_multiplier=multiplier, depthwise_initializer="zeros")
-            convolved = self._layer(layers.DepthwiseConv2D, [kernel] + bias, **options)
+            convolved = self._weighted(node, layers.DepthwiseConv2D, values, **options)
         else:
             options.update(filters=w.shape[0], groups=group, kernel_initializer="zeros")
-            convolved = self._layer(layers.Conv2D, [w.transpose(2, 3, 1, 0)] + bias, **options)
+            values = [("W", w.transpose(2, 3, 1, 0), lambda found: found.transpose(3, 2, 0, 1))] + bias
+            convolved = self._weighted(node, layers.Conv2D, values, **options)
         if same:
             return convolved
         padded = self._pad(node)
         return lambda x: convolved(padded(x))
 
     def BatchNormalization(self, node, weights):
-        values = [weights[key] for key in ("scale", "B", "mean", "var")]
-        axis, epsilon = -1 if self.channels_last else 1, node.attrs.get("epsilon", 1e-5)
-        return self._layer(self.keras.layers.BatchNormalization, values, axis=axis, epsilon=epsilon)
+        if node.attrs.get("training_mode", 0) and self.learnt is None:
+            raise Unsupported("{0}: training_mode: a model that predicts has the inference form only".format(node.name))
+        values = [(key, weights[key], same_array) for key in ("scale", "B", "mean", "var")]
+        options = {"axis": -1 if self.channels_last else 1, "epsilon": node.attrs.get("epsilon", 1e-5)}
+        options["momentum"] = node.attrs.get("momentum", 0.9)
+        return self._weighted(node, self.keras.layers.BatchNormalization, values, **options)
 
     def Relu(self, node, weights):
         return self._layer(self.keras.layers.ReLU)
@@ -246,9 +259,11 @@ class Backend(Transformer, Sequence, base.Backend):
     def Gemm(self, node, weights):
         if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
             raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
-        kernel = weights["B"].T if node.attrs.get("transB", 0) else weights["B"]
-        values = [kernel] + ([weights["C"]] if "C" in weights else [])
-        return self._layer(self.keras.layers.Dense, values, units=kernel.shape[1], use_bias=len(values) == 2, **EMPTY)
+        turned = np.transpose if node.attrs.get("transB", 0) else same_array
+        kernel = turned(weights["B"])
+        values = [("B", kernel, turned)] + ([("C", weights["C"], same_array)] if "C" in weights else [])
+        options = dict(EMPTY, units=kernel.shape[1], use_bias=len(values) == 2)
+        return self._weighted(node, self.keras.layers.Dense, values, **options)
 
     def MatMul(self, node, weights):
         return self.keras.ops.matmul

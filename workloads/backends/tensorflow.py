@@ -6,14 +6,15 @@ import tensorflow as tf
 
 from workloads.backends import base, tensorflow_evidence
 from workloads.backends.base import Unsupported
-from workloads.backends.tensorflow_operators import LOSSES, Operators, conv_padding, nhwc, pool_geometry
+from workloads.backends.tensorflow_operators import LOSSES, Operators, conv_padding, nhwc, pool_geometry, population
 from workloads.backends.tensorflow_sequence import Sequence
+from workloads.backends.tensorflow_training import make_optimizer
 from workloads.backends.tensorflow_transformer import Transformer
 
 
-def variable(array):
+def variable(array, **options):
     """A weight, as a layer would hold it."""
-    return tf.Variable(array, trainable=False)
+    return tf.Variable(array, **dict({"trainable": False}, **options))
 
 
 def convolution(node, kernel):
@@ -56,8 +57,11 @@ class Backend(Transformer, Sequence, Operators):
     name = "tensorflow"
     modes = ("default", "frozen", "eager", "xla")
     devices = ("cpu", "cuda")
+    batch_statistics = True
     differentiates = True
+    trains = True
     learnt = None  # name -> its variables, where gradients are asked for
+    running = None  # name -> running mean or variance, where it is trained
     function = None
 
     def configure(self):
@@ -90,8 +94,24 @@ class Backend(Transformer, Sequence, Operators):
         self.function = network if self.execution == "eager" else self._concrete()
 
     def build_gradient(self, nodes, weights, inputs, loss):
-        if self.execution not in ("default", "eager"):
-            raise Unsupported("mode {0!r}: gradients are those of the graph and of eager mode".format(self.execution))
+        def keep(value, found, variables):  # noqa: ARG001
+            return dict(zip(map(str, range(len(found))), found), loss=value)  # noqa: B905  (3.10 has it)
+
+        self._learn(nodes, weights, inputs, loss, keep)
+
+    def build_training(self, nodes, weights, inputs, loss, optimizer):
+        self.running = {}
+
+        def update(value, found, variables):
+            made.apply_gradients(zip(found, variables))  # noqa: B905  (3.10 has it)
+            return {"loss": value}
+
+        made = make_optimizer(optimizer, self._learn(nodes, weights, inputs, loss, update))
+
+    def _learn(self, nodes, weights, inputs, loss, finish):
+        """The variables; a step is `finish(loss, gradients, variables)`, traced when the targets are known."""
+        if self.execution == "frozen":
+            raise Unsupported("mode 'frozen': constants have no gradients")
         self.learnt, self.weighted = {}, True
         self.images = base.has_images(nodes)
         made, measure = self.operators(nodes, weights), LOSSES[loss.name]
@@ -103,12 +123,12 @@ class Backend(Transformer, Sequence, Operators):
                 tape.watch(variables)
                 found = self.walk(made, dict(zip(inputs, tensors)), [loss.output])[loss.output]  # noqa: B905
                 value = measure(found, tensors[-1])
-            found = dict(zip(map(str, range(len(variables))), tape.gradient(value, variables)))  # noqa: B905
-            return dict(found, loss=value)
+            return finish(value, tape.gradient(value, variables), variables)
 
         self.network = network
         self.signature = self._signature(nodes, inputs)
         self.fetch = self._fetch_loss
+        return variables
 
     def load_targets(self, targets):
         self.tensors.append(tf.constant(targets))
@@ -127,18 +147,18 @@ class Backend(Transformer, Sequence, Operators):
         return [tf.TensorSpec(shapes[name], types[name], name) for name in inputs]
 
     def gradients(self):
-        found, number = {}, 0
+        found = (tf.convert_to_tensor(self.result[str(number)]).numpy() for number in range(len(self.result) - 1))
+        return {name: np.concatenate([back(next(found)) for _, back in parts]) for name, parts in self.learnt.items()}
+
+    def trained(self):
+        arrays = {name: one.numpy() for name, one in self.running.items()}
         for name, parts in self.learnt.items():
-            arrays = []
-            for _, back in parts:
-                arrays.append(back(tf.convert_to_tensor(self.result[str(number)]).numpy()))
-                number += 1
-            found[name] = np.concatenate(arrays)
-        return found
+            arrays[name] = np.concatenate([back(one.numpy()) for one, back in parts])
+        return arrays
 
     def learnt_weight(self, node, key, array, axes=None, back=None):
         """A variable with its axes in TensorFlow's order; where gradients are asked for, with the way back."""
-        made = variable(array.transpose(axes) if axes else array)
+        made = variable(array.transpose(axes) if axes else array, trainable=self.learnt is not None)
         if self.learnt is not None:
             one = (made, lambda found: found.transpose(back).reshape(array.shape) if back else found)
             self.learnt.setdefault("{0}.{1}".format(node.name, key), []).append(one)
@@ -217,8 +237,9 @@ class Backend(Transformer, Sequence, Operators):
 
     def arithmetic(self):
         allowed = tf.config.experimental.tensor_float_32_execution_enabled()
-        # no tape is open while the function runs, and its variables are not trainable
-        return {"gradients": "off", "tf32": "allowed" if allowed else "off"}
+        # where nothing is learnt, no tape is open while the function runs, and its variables are not trainable
+        recorded = "off" if self.learnt is None else "on"
+        return {"gradients": recorded, "tf32": "allowed" if allowed else "off"}
 
     def onednn_state(self):
         state, reason = tensorflow_evidence.onednn_state(self.execution, self._again(), self.tensors)
@@ -242,10 +263,24 @@ class Backend(Transformer, Sequence, Operators):
         return lambda x: tf.nn.bias_add(convolved(x), bias)
 
     def BatchNormalization(self, node, weights):
-        args = [variable(weights[key]) for key in ("scale", "B", "mean", "var")]
+        scale, shift = [self.learnt_weight(node, key, weights[key]) for key in ("scale", "B")]
+        mean, var = variable(weights["mean"]), variable(weights["var"])
         epsilon = node.attrs.get("epsilon", 1e-5)
         fused = tf.compat.v1.nn.fused_batch_norm  # what Keras's layer calls; there is no fused one outside compat.v1
-        return lambda x: fused(x, *args, epsilon=epsilon, is_training=False)[0]
+        if not node.attrs.get("training_mode", 0):
+            return lambda x: fused(x, scale, shift, mean, var, epsilon=epsilon, is_training=False)[0]
+        if self.running is None:
+            return lambda x: fused(x, scale, shift, epsilon=epsilon, is_training=True)[0]
+        self.running.update({node.name + ".mean": mean, node.name + ".var": var})
+        rate = 1 - node.attrs.get("momentum", 0.9)
+
+        def of_the_batch(x):
+            y, found, unbiased = fused(x, scale, shift, epsilon=epsilon, is_training=True)
+            mean.assign_sub(rate * (mean - found))
+            var.assign_sub(rate * (var - population(unbiased, x)))
+            return y
+
+        return of_the_batch
 
     def MaxPool(self, node, weights):
         kernel, strides, padding = pool_geometry(node)

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from workloads.backends import tensorflow1_evidence
 from workloads.backends.base import Unsupported
-from workloads.backends.tensorflow_operators import LOSSES, Operators, conv_padding, nhwc, pool_geometry
+from workloads.backends.tensorflow_operators import LOSSES, Operators, conv_padding, nhwc, pool_geometry, population
 from workloads.evidence import capture
 
 ALIGNMENT = 64
@@ -33,7 +33,10 @@ class Backend(Operators):
 
     name = "tensorflow"
     modes = ("default", "frozen", "xla")
+    batch_statistics = True
     differentiates = True
+    trains = True
+    running = None  # name -> running mean or variance, where it is trained
 
     def configure(self):
         if self.execution == "xla":  # read when the first session is made
@@ -65,18 +68,33 @@ class Backend(Operators):
 
     def build_gradient(self, nodes, weights, inputs, loss):
         """The gradients are computed before the loss may be fetched, and not fetched themselves."""
+        with self._begin(inputs):
+            value, variables = self._loss(nodes, weights, loss)
+            self.found = tf.gradients(value, variables)
+            self._fetch_after(self.found, value)
+
+    def build_training(self, nodes, weights, inputs, loss, optimizer):
+        self.running, self.moves = {}, []
+        with self._begin(inputs):
+            value, _ = self._loss(nodes, weights, loss)
+            with tf.control_dependencies(self.moves):
+                update = make_optimizer(optimizer).minimize(value)
+            self._fetch_after([update], value)
+
+    def _loss(self, nodes, weights, loss):
+        """(the loss, the variables that it is to be made small by); its targets are fed after the inputs."""
         if self.execution != "default":
             raise Unsupported("mode {0!r}: gradients are those of the session's own graph".format(self.execution))
-        with self._begin(inputs):
-            found = self.walk(self.operators(nodes, weights), self.entries, [loss.output])[loss.output]
-            batch = found.shape[:1] if loss.name == "cross_entropy" else found.shape
-            target = tf.placeholder(tf.int64 if loss.name == "cross_entropy" else tf.float32, batch, "targets")
-            value = LOSSES[loss.name](found, target)
-            variables = [variable for parts in self.learnt.values() for variable, _ in parts]
-            self.found = tf.gradients(value, variables)
-            with tf.control_dependencies(self.found):
-                self.fetches = [tf.identity(value)]
+        found = self.walk(self.operators(nodes, weights), self.entries, [loss.output])[loss.output]
+        batch = found.shape[:1] if loss.name == "cross_entropy" else found.shape
+        target = tf.placeholder(tf.int64 if loss.name == "cross_entropy" else tf.float32, batch, "targets")
         self.feeds.append(target)
+        return LOSSES[loss.name](found, target), [one for parts in self.learnt.values() for one, _ in parts]
+
+    def _fetch_after(self, operations, value):
+        """The loss, which may be fetched when the operations have run."""
+        with tf.control_dependencies(operations):
+            self.fetches = [tf.identity(value)]
         self.outputs = ["loss"]
         self._finish()
         self.fetch = lambda: {"loss": np.asarray(self.result[0]).reshape(1)}
@@ -87,6 +105,13 @@ class Backend(Operators):
     def gradients(self):
         arrays = iter(self.session.run(self.found, dict(zip(self.feeds, self.fed))))  # noqa: B905  (3.10 has it)
         return {name: np.concatenate([back(next(arrays)) for _, back in parts]) for name, parts in self.learnt.items()}
+
+    def trained(self):
+        arrays = self.session.run(dict(self.running))
+        for name, parts in self.learnt.items():
+            found = self.session.run([variable for variable, _ in parts])
+            arrays[name] = np.concatenate([back(array) for array, (_, back) in zip(found, parts)])  # noqa: B905
+        return arrays
 
     def _begin(self, inputs):
         """A new graph to write in; `entries` are its inputs by name."""
@@ -103,6 +128,10 @@ class Backend(Operators):
         for variable, value, array in self.values:
             self.session.run(variable.initializer, {value: array})
         self.variables = len(self.values)
+        with self.graph.as_default():
+            own = {variable.name for variable, _, _ in self.values}
+            others = [variable for variable in tf.global_variables() if variable.name not in own]
+            self.session.run(tf.variables_initializer(others))  # what an optimizer remembers
         del self.values
         self.graph.finalize()
         self.function = self.session.make_callable(self.fetches, self.feeds)
@@ -113,12 +142,13 @@ class Backend(Operators):
         self.session = tf.Session(graph=self.graph, config=self.config)
 
     def learnt_weight(self, node, key, array, axes=None, back=None):
-        made = self.weight(np.ascontiguousarray(array.transpose(axes)) if axes else array)
+        turned = np.ascontiguousarray(array.transpose(axes)) if axes else array
+        made = self.weight(turned, trainable=self.running is not None)
         one = (made, lambda found: found.transpose(back).reshape(array.shape) if back else found)
         self.learnt.setdefault("{0}.{1}".format(node.name, key), []).append(one)
         return made
 
-    def weight(self, array):
+    def weight(self, array, **options):
         """A weight, as a layer would hold it; its value is fed, because one inside the graph would be kept twice."""
         if self.execution == "frozen":
             return tf.constant(array)
@@ -126,7 +156,8 @@ class Backend(Operators):
         # The older kind is the default of 1.x, and 1.3 copies the newer one, a resource, at every read; XLA clusters
         # nothing that reads the older.
         name = "weight{0}".format(len(self.values))
-        variable = tf.get_variable(name, initializer=value, trainable=False, use_resource=self.execution == "xla")
+        options = dict({"trainable": False}, **options)
+        variable = tf.get_variable(name, initializer=value, use_resource=self.execution == "xla", **options)
         self.values.append((variable, value, array))
         return variable
 
@@ -227,9 +258,23 @@ class Backend(Operators):
         return grouped
 
     def BatchNormalization(self, node, weights):
-        args = [self.weight(weights[key]) for key in ("scale", "B", "mean", "var")]
-        epsilon = node.attrs.get("epsilon", 1e-5)
-        return lambda x: tf.nn.fused_batch_norm(x, *args, epsilon=epsilon, is_training=False)[0]
+        scale, shift = [self.learnt_weight(node, key, weights[key]) for key in ("scale", "B")]
+        mean, var = self.weight(weights["mean"]), self.weight(weights["var"])
+        epsilon, fused = node.attrs.get("epsilon", 1e-5), tf.nn.fused_batch_norm
+        if not node.attrs.get("training_mode", 0):
+            return lambda x: fused(x, scale, shift, mean, var, epsilon=epsilon, is_training=False)[0]
+        if self.running is None:
+            return lambda x: fused(x, scale, shift, epsilon=epsilon, is_training=True)[0]
+        self.running.update({node.name + ".mean": mean, node.name + ".var": var})
+        rate = 1 - node.attrs.get("momentum", 0.9)
+
+        def of_the_batch(x):
+            y, found, unbiased = fused(x, scale, shift, epsilon=epsilon, is_training=True)
+            self.moves.append(mean.assign_sub(rate * (mean - found)))
+            self.moves.append(var.assign_sub(rate * (var - population(unbiased, x))))
+            return y
+
+        return of_the_batch
 
     def MaxPool(self, node, weights):
         kernel, strides, padding = pool_geometry(node)
@@ -244,6 +289,13 @@ class Backend(Operators):
         if padding != "VALID" and not node.attrs.get("count_include_pad", 0):
             raise Unsupported("{0}: avg_pool has no explicit pads that do not count".format(node.name))
         return padded(padding, lambda x, word: tf.nn.avg_pool(x, size, strides, word))
+
+
+def make_optimizer(chosen):
+    """TensorFlow's own, of a base.Optimizer."""
+    if chosen.name == "sgd":
+        return tf.train.MomentumOptimizer(chosen.learning_rate, chosen.momentum)
+    return tf.train.AdamOptimizer(chosen.learning_rate, chosen.beta1, chosen.beta2, chosen.epsilon)
 
 
 def padded(padding, function):
