@@ -9,7 +9,7 @@ from workloads import weights as seeded
 from workloads.backends.base import Node, converted
 from workloads.backends.reference import Backend, Oracle
 from workloads.gradient import differentiate
-from workloads.training import accuracy, first_steps, learning_steps, make_trainer, updates
+from workloads.training import CorrectedRate, accuracy, first_steps, learning_steps, make_trainer, updates
 
 POSITIONS = 1024
 """Values compared per output: all of VGG-16's logits, and few enough for a job of some kilobytes."""
@@ -79,13 +79,17 @@ def expected_training(network, batch, seed, definition=Oracle):
     """Of the first steps of training: `loss`, each one's, and how far each weight has come after them; and where the
     network declares that it learns, the `accuracy` that it reaches."""
     trainer, rounded = make_trainer(network, seed, definition), make_trainer(network, seed, Backend)
+    other = make_trainer(network, seed, definition, CorrectedRate) if trainer.optimizer.name == "adam" else None
     losses = []
     count = first_steps(network)
     for step in range(count):
         examples_of_step = examples.make_batch(network, batch, seed, step * batch)
         losses.append(trainer.step(*examples_of_step))
         rounded.step(*examples_of_step)
+        if other:
+            other.step(*examples_of_step)
     moved = [updates(network, seed, each.named()) for each in (trainer, rounded)]
+    moved.append(updates(network, seed, dict(other.named() if other else {}, **trainer.unbiased)))
     made = dict(_losses(losses), **_changes(*moved))
     steps = learning_steps(network, batch)
     for step in range(count, steps):
@@ -108,11 +112,12 @@ def _losses(values):
     }
 
 
-def _changes(arrays, rounded):
-    """Gradients, or updates, at GRADIENT_POSITIONS of each weight; `rounded` are the same in float32 throughout.
+def _changes(arrays, rounded, formed=()):
+    """Gradients, or updates, at GRADIENT_POSITIONS of each weight; `rounded` are the same in float32 throughout,
+    `formed` those of them that have another form, of the optimizer or the running variance, that is right, too.
 
     Behind many batch norms a rounding comes back enlarged, so a weight's tolerance is twice what the float32 numpy is
-    off anywhere in it. Of one that this leaves nothing to say of, nothing is said.
+    off anywhere in it, or that form at these positions. Of one that this leaves nothing to say of, nothing is said.
     """
     found = {}
     for name in arrays:
@@ -125,7 +130,10 @@ def _changes(arrays, rounded):
     made = {}
     for name, each in found.items():
         spread = max(each["spread"], least)
-        tolerance = max(GRADIENT, 2 * float(np.abs(arrays[name] - rounded[name]).max()) / spread)
+        off = float(np.abs(arrays[name] - rounded[name]).max())
+        if name in formed:
+            off = max(off, float(np.abs(arrays[name] - formed[name]).ravel()[each["positions"]].max()))
+        tolerance = max(GRADIENT, 2 * off / spread)
         if tolerance < MEANINGLESS:
             made[name] = dict(each, spread=spread, tolerance=tolerance)
     return made

@@ -29,6 +29,7 @@ class Trainer(object):
             if node.name in weights
         }
         self.momenta = {}
+        self.unbiased = {}  # "norm1.var" -> what it is where the batch is taken for a sample, as some frameworks do
         self.steps = 0
 
     def step(self, inputs, targets):
@@ -47,6 +48,9 @@ class Trainer(object):
                 for key in ("mean", "var"):
                     array, found = self.weights[node.name][key], statistics["{0}.{1}".format(node.name, key)]
                     self.weights[node.name][key] = keep * array + (1 - keep) * found
+                name, count = node.name + ".var", statistics[node.name + ".count"]
+                whole = found * count / max(count - 1.0, 1.0)
+                self.unbiased[name] = keep * self.unbiased.get(name, array) + (1 - keep) * whole
         return value
 
     def _sgd(self, name, gradient):
@@ -70,10 +74,22 @@ class Trainer(object):
         }
 
 
-def make_trainer(network, seed, definition=Oracle):
+class CorrectedRate(Trainer):
+    """Adam as the text below algorithm 1 has it: both corrections are in the rate, so that epsilon counts for more in
+    the first steps, 32 times as much in the first one."""
+
+    def _adam(self, name, gradient):
+        chosen = self.optimizer
+        super(CorrectedRate, self)._adam(name, gradient)
+        first, second = self.momenta[name]
+        rate = chosen.learning_rate * (1 - chosen.beta2**self.steps) ** 0.5 / (1 - chosen.beta1**self.steps)
+        return rate * first / (np.sqrt(second) + chosen.epsilon)
+
+
+def make_trainer(network, seed, definition=Oracle, kind=Trainer):
     """Of a dict as in networks/*.json, with its seeded weights and the optimizer that it declares."""
     weights, optimizer = seeded.make_weights(network, seed), Optimizer(network["training"])
-    return Trainer(training_nodes(network), weights, make_loss(network), optimizer, definition)
+    return kind(training_nodes(network), weights, make_loss(network), optimizer, definition)
 
 
 def updates(network, seed, trained):

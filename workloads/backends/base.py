@@ -152,7 +152,8 @@ class Backend(object):
     def build_training(self, nodes, weights, inputs, loss, optimizer):
         """In place of `build`, where a step is what `build_gradient` has and the Optimizer's update of every learnt
         weight, by the framework's own optimizer where it has one. BatchNormalization also moves its running mean and
-        variance: ONNX's `momentum` m (0.9) keeps m of the old. `fetch` waits for the update and gives {"loss": [1]},
+        variance: ONNX's `momentum` m (0.9) keeps m of the old; whether the variance is that of a sample, n / (n - 1) of
+        the batch's own, is the framework's choice. `fetch` waits for the update and gives {"loss": [1]},
         of before it."""
         raise NotImplementedError
 

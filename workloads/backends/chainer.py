@@ -10,6 +10,7 @@ import numpy as np
 from workloads.backends import base, numpy_blas
 from workloads.backends.base import Unsupported
 from workloads.evidence import onednn
+from workloads.weights import LEARNT
 
 try:
     from chainer.backends import intel64
@@ -34,8 +35,12 @@ class Backend(base.Backend):
 
     name = "chainer"
     modes = ("default", "autograd")
+    batch_statistics = True
     differentiates = True
-    learnt = None  # name -> Variable, where gradients are asked for
+    trains = True
+    learnt = None  # name -> Parameter, where gradients are asked for
+    running = None  # name -> running mean or variance, where it is trained
+    owners = {}  # id of a weight's array -> name, then
 
     def configure(self):
         chainer.global_config.train = False
@@ -61,6 +66,30 @@ class Backend(base.Backend):
         self.build(nodes, weights, inputs, [loss.output])
         self.measure = {"cross_entropy": F.softmax_cross_entropy, "mean_squared_error": F.mean_squared_error}[loss.name]
         self.step, self.fetch = self._differentiate, self._fetch_loss
+
+    def build_training(self, nodes, weights, inputs, loss, optimizer):
+        self.running = {}
+        self.build_gradient(nodes, weights, inputs, loss)
+        link = chainer.Link()
+        with link.init_scope():  # names of ours are no identifiers
+            for number, parameter in enumerate(self.learnt.values()):
+                setattr(link, "parameter{0}".format(number), parameter)
+        if optimizer.name == "sgd":
+            self.optimizer = chainer.optimizers.MomentumSGD(optimizer.learning_rate, optimizer.momentum)
+        else:
+            betas = (optimizer.beta1, optimizer.beta2)
+            self.optimizer = chainer.optimizers.Adam(optimizer.learning_rate, *betas, eps=optimizer.epsilon)
+        self.optimizer.setup(link)
+        self.step = self._train
+
+    def _train(self):
+        self._differentiate()
+        self.optimizer.update()
+
+    def trained(self):
+        now = {name: np.asarray(parameter.data) for name, parameter in self.learnt.items()}
+        now.update((name, np.asarray(array)) for name, array in self.running.items())
+        return now
 
     def load_targets(self, targets):
         self.targets = targets.astype(np.int32) if targets.dtype.kind == "i" else targets
@@ -99,8 +128,8 @@ class Backend(base.Backend):
             return {key: chainer.Variable(array) for key, array in placed.items()}
         if self.learnt is None:
             return placed
-        made = {key: chainer.Variable(array) for key, array in placed.items()}
-        self.learnt.update((self.owners[id(array)], made[key]) for key, array in weights.items())
+        made = {key: chainer.Parameter(array) if key in LEARNT else array for key, array in placed.items()}
+        self.learnt.update((self.owners[id(array)], made[key]) for key, array in weights.items() if key in LEARNT)
         return made
 
     # -- what it says of itself ------------------------------------------------------------------------------------
@@ -138,8 +167,11 @@ class Backend(base.Backend):
         stride, pad = tuple(node.attrs.get("strides", (1, 1))), even_pads(node)
         dilation, group = tuple(node.attrs.get("dilations", (1, 1))), node.attrs.get("group", 1)
         if group > 1 and weights["W"].shape[:2] == (group, 1) and dilation == (1, 1):
+            placed = self._placed(weights)
+            w, b = placed["W"], placed.get("B")
+            if self.learnt is not None:
+                return lambda x: F.depthwise_convolution_2d(x, F.transpose(w, (1, 0, 2, 3)), b, stride, pad)
             w = self._placed({"W": np.ascontiguousarray(weights["W"].transpose(1, 0, 2, 3))})["W"]
-            b = self._placed(weights).get("B")
             return lambda x: F.depthwise_convolution_2d(x, w, b, stride, pad)
         options = {}
         if group > 1:
@@ -156,6 +188,14 @@ class Backend(base.Backend):
         w = self._placed(weights)
         scale, shift, mean, var = w["scale"], w["B"], w["mean"], w["var"]
         epsilon = node.attrs.get("epsilon", 1e-5)
+        if node.attrs.get("training_mode", 0) and self.running is None:
+            return lambda x: F.batch_normalization(x, scale, shift, eps=epsilon)
+        if node.attrs.get("training_mode", 0):  # it moves them in place
+            mean, var = [np.array(weights[key]) for key in ("mean", "var")]
+            self.running.update({node.name + ".mean": mean, node.name + ".var": var})
+            options = {"eps": epsilon, "decay": node.attrs.get("momentum", 0.9)}
+            options.update(running_mean=mean, running_var=var)
+            return lambda x: F.batch_normalization(x, scale, shift, **options)
         return lambda x: F.fixed_batch_normalization(x, scale, shift, mean, var, eps=epsilon)
 
     def Relu(self, node, weights):

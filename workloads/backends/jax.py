@@ -11,6 +11,7 @@ from workloads.backends import base, xla_evidence
 from workloads.backends.base import Unsupported
 from workloads.backends.jax_sequence import Sequence
 from workloads.backends.jax_transformer import Transformer
+from workloads.weights import LEARNT
 
 FROM_NCHW = (0, 3, 1, 2)
 """Where an axis of NCHW lies in NHWC."""
@@ -25,7 +26,10 @@ class Backend(Transformer, Sequence, base.Backend):
     name = "jax"
     modes = ("default", "eager")
     devices = ("cpu", "cuda")
+    batch_statistics = True
     differentiates = True
+    trains = True
+    moved = None  # name -> running mean or variance after the batch, while a step of training is traced
 
     def configure(self):
         # XLA's CPU client reads the size of its pool from here, once, when it is made; otherwise it takes the affinity.
@@ -57,22 +61,57 @@ class Backend(Transformer, Sequence, base.Backend):
         self.weights = self.jax.block_until_ready(self.jax.device_put(self.weights))
 
     def build_gradient(self, nodes, weights, inputs, loss):
+        measured = self.jax.value_and_grad(self._measured(nodes, weights, loss), has_aux=True)
+
+        def differentiated(learnt, statistics, tensors, targets):
+            (value, _), found = measured(learnt, statistics, tensors, targets)
+            return value, found
+
+        self.function = self.jax.jit(differentiated)
+        self.carried = self.jax.block_until_ready(self.jax.device_put(self._parted()))
+
+    def build_training(self, nodes, weights, inputs, loss, optimizer):
+        """By the optimizers of JAX's own examples: JAX itself has none. What a step replaces is donated to it."""
+        from jax.example_libraries import optimizers  # noqa: PLC0415  (after `configure`)
+
+        if optimizer.name == "sgd":
+            start, update, self.current = optimizers.momentum(optimizer.learning_rate, optimizer.momentum)
+        else:
+            betas = (optimizer.beta1, optimizer.beta2)
+            start, update, self.current = optimizers.adam(optimizer.learning_rate, *betas, eps=optimizer.epsilon)
+        measured = self.jax.value_and_grad(self._measured(nodes, weights, loss), has_aux=True)
+
+        def train(number, state, statistics, tensors, targets):
+            (value, moved), found = measured(self.current(state), statistics, tensors, targets)
+            return value, update(number, found, state), moved
+
+        self.function = self.jax.jit(train, donate_argnums=(1, 2))
+        learnt, statistics = self._parted()
+        state = start(self.jax.device_put(learnt))
+        self.carried = (0,) + self.jax.block_until_ready((state, self.jax.device_put(statistics)))
+        self.step = self._train
+
+    def _measured(self, nodes, weights, loss):
+        """(learnt, statistics, tensors, targets) -> (loss, running statistics after the batch), to differentiate."""
         if self.execution != "default":
             raise Unsupported("mode {0!r}: gradients are those of the jitted function".format(self.execution))
         self.images = base.has_images(nodes)
-        self.weights = {}
+        self.weights, self.hlo = {}, None
         made, measure = self.operators(nodes, weights), getattr(self, "_" + loss.name)
-
-        def differentiated(weights, tensors, targets):
-            self.traced = weights
-            found = self.walk(made, tensors, [loss.output])[loss.output]
-            self.traced = None
-            return measure(found, targets)
-
-        self.hlo = None
-        self.function = self.jax.jit(self.jax.value_and_grad(differentiated))
-        self.weights = self.jax.block_until_ready(self.jax.device_put(self.weights))
         self.fetch = self._fetch_loss
+
+        def measured(learnt, statistics, tensors, targets):
+            self.traced, self.moved = dict(learnt, **statistics), {}
+            found = self.walk(made, tensors, [loss.output])[loss.output]
+            moved, self.traced, self.moved = self.moved, None, None
+            return measure(found, targets), moved
+
+        return measured
+
+    def _parted(self):
+        """The weights as (learnt, running statistics)."""
+        learnt = {name: array for name, array in self.weights.items() if name.rsplit(".", 1)[1] in LEARNT}
+        return learnt, {name: array for name, array in self.weights.items() if name not in learnt}
 
     def _cross_entropy(self, logits, labels):
         return -self.jax.numpy.take_along_axis(self.jax.nn.log_softmax(logits), labels[:, None], 1).mean()
@@ -82,14 +121,26 @@ class Backend(Transformer, Sequence, base.Backend):
 
     def load_targets(self, targets):
         targets = targets.astype("int32") if targets.dtype.kind == "i" else targets
-        self.arguments = (self.weights, self.tensors, self.jax.block_until_ready(self.jax.device_put(targets)))
+        self.arguments = self.carried + (self.tensors, self.jax.block_until_ready(self.jax.device_put(targets)))
+
+    def _train(self):
+        self.result = self.function(*self.arguments)
+        self.carried = (self.carried[0] + 1,) + self.result[1:]
+        self.arguments = self.carried + self.arguments[-2:]
 
     def _fetch_loss(self):
-        loss, _ = self.jax.block_until_ready(self.result)
+        loss = self.jax.block_until_ready(self.result)[0]
         return {"loss": np.asarray(loss).reshape(1)}
 
     def gradients(self):
-        found = self.jax.device_get(self.result[1])
+        return self._in_onnx_layout(self.result[1])
+
+    def trained(self):
+        _, state, statistics = self.result
+        return self._in_onnx_layout(dict(self.current(state), **statistics))
+
+    def _in_onnx_layout(self, tensors):
+        found = self.jax.device_get(tensors)
         return {name: array.transpose(self.turned.get(name, range(array.ndim))) for name, array in found.items()}
 
     def adopt(self, network, weights):
@@ -229,8 +280,19 @@ class Backend(Transformer, Sequence, base.Backend):
 
     def BatchNormalization(self, node, weights):
         scale, shift, mean, var = [self._weight(node, key, weights[key]) for key in ("scale", "B", "mean", "var")]
-        epsilon = node.attrs.get("epsilon", 1e-5)
-        return lambda x: (x - mean()) * (self.jax.lax.rsqrt(var() + epsilon) * scale()) + shift()
+        epsilon, keep = node.attrs.get("epsilon", 1e-5), node.attrs.get("momentum", 0.9)
+
+        def normalised(x, mean, var):
+            return (x - mean) * (self.jax.lax.rsqrt(var + epsilon) * scale()) + shift()
+
+        def of_the_batch(x):
+            own, power = x.mean((0, 1, 2)), x.var((0, 1, 2))
+            if self.moved is not None:
+                self.moved[node.name + ".mean"] = keep * mean() + (1 - keep) * own
+                self.moved[node.name + ".var"] = keep * var() + (1 - keep) * power
+            return normalised(x, own, power)
+
+        return of_the_batch if node.attrs.get("training_mode", 0) else lambda x: normalised(x, mean(), var())
 
     def Relu(self, node, weights):
         return self.jax.nn.relu

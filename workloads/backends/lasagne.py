@@ -20,19 +20,34 @@ sys.modules.setdefault(downsample.__name__, downsample)
 sys.modules["theano.tensor.signal"].downsample = sys.modules[downsample.__name__]
 
 import lasagne  # noqa: E402  (after the module that it imports)
-from lasagne import layers, nonlinearities  # noqa: E402
+from lasagne import layers, nonlinearities, objectives  # noqa: E402
 
 
 class Backend(Compiled):
     """Layers of Lasagne 0.1. It has no batch normalisation and no convolution in groups: those came after it."""
 
     name = "lasagne"
+    losses = {
+        "cross_entropy": lambda logits, labels: objectives.categorical_crossentropy(
+            nonlinearities.softmax(logits), labels
+        ).mean(),
+        "mean_squared_error": lambda output, targets: objectives.squared_error(output, targets).mean(),
+    }
+
+    def updates(self, value, optimizer):
+        learnt = list(self.learnt.values())
+        if optimizer.name == "sgd":
+            made = lasagne.updates.momentum(value, learnt, np.float32(optimizer.learning_rate), optimizer.momentum)
+        else:
+            options = [optimizer.learning_rate, optimizer.beta1, optimizer.beta2, optimizer.epsilon]
+            made = lasagne.updates.adam(value, learnt, *options)
+        return list(made.items())
 
     def symbolic(self, nodes, weights, inputs):
         made = {name: layers.InputLayer(shape, tensor_type(shape)(name)) for name, shape in inputs.items()}
         variables = {name: layer.input_var for name, layer in made.items()}
         found = self.walk(self.operators(nodes, weights), made, self.outputs)
-        expressions = layers.get_output([found[name] for name in self.outputs], deterministic=True)
+        expressions = layers.get_output([found[name] for name in self.outputs], deterministic=self.learnt is None)
         return {name: expressions[i] for i, name in enumerate(self.outputs)}, variables
 
     # -- what it says of itself ------------------------------------------------------------------------------------
@@ -52,7 +67,7 @@ class Backend(Compiled):
         if (top, left) != (bottom, right):
             raise Unsupported("{0}: convolution with uneven pads".format(node.name))
         # Its layer turns the kernel, as the mathematical convolution does, and ONNX's does not.
-        w = self.shared(np.ascontiguousarray(weights["W"][:, :, ::-1, ::-1]))
+        w = self.shared(weights["W"], turned=flipped(weights["W"]), back=flipped)
         b = self.shared(weights["B"]) if "B" in weights else None
         filters, _, kh, kw = weights["W"].shape
         strides = tuple(node.attrs.get("strides", [1, 1]))
@@ -87,10 +102,11 @@ class Backend(Compiled):
         if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
             raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
         # The layer keeps its weights as inputs x units.
-        matrix = np.ascontiguousarray(weights["B"].T) if node.attrs.get("transB", 0) else weights["B"]
-        w = self.shared(matrix)
+        w, units = self.shared(weights["B"]), weights["B"].shape[1]
+        if node.attrs.get("transB", 0):
+            w, units = self.shared(weights["B"], np.ascontiguousarray(weights["B"].T), np.transpose), len(weights["B"])
         b = self.shared(weights["C"]) if "C" in weights else None
-        return lambda layer: layers.DenseLayer(layer, matrix.shape[1], W=w, b=b, nonlinearity=None)
+        return lambda layer: layers.DenseLayer(layer, units, W=w, b=b, nonlinearity=None)
 
     def MatMul(self, node, weights):
         return lambda a, b: Product([a, b])
@@ -115,6 +131,11 @@ class Backend(Compiled):
         if node.attrs.get("axis", -1) not in (-1, 1):
             raise Unsupported("{0}: Softmax along axis {1}".format(node.name, node.attrs["axis"]))
         return lambda layer: layers.NonlinearityLayer(layer, nonlinearities.softmax)
+
+
+def flipped(kernels):
+    """[O,I,H,W] with height and width back to front, in memory of its own."""
+    return np.ascontiguousarray(kernels[:, :, ::-1, ::-1])
 
 
 class Product(layers.MergeLayer):

@@ -50,7 +50,10 @@ class Backend(base.Backend):
 
     name = "mxnet"
     modes = ("default", "module", "hybrid", "gluon", "imperative")
+    batch_statistics = True
     differentiates = True
+    trains = True
+    training = False  # whether a batch norm takes the statistics of its batch
     executor = module = block = None  # whichever of them the mode makes
 
     def configure(self):
@@ -63,6 +66,7 @@ class Backend(base.Backend):
         self.names = list(inputs)
         self.shapes = dict(inputs)
         made = self.operators(nodes, weights)
+        mx.autograd.set_training(self.training)  # for blocks and single calls; a graph is told at each step
         arrays = {
             parameter(node.name, key): array for node in nodes for key, array in weights.get(node.name, {}).items()
         }
@@ -94,7 +98,7 @@ class Backend(base.Backend):
 
     def _bind_module(self, walk, arrays, states):
         module = mx.mod.Module(self._symbol(walk, arrays), self.names, label_names=None, context=mx.cpu())
-        module.bind([(name, self.shapes[name]) for name in self.names], for_training=False)
+        module.bind([(name, self.shapes[name]) for name in self.names], for_training=self.training, grad_req="null")
         placed = {name: mx.nd.array(array) for name, array in arrays.items()}
         module.set_params(
             {name: array for name, array in placed.items() if name not in states},
@@ -104,7 +108,7 @@ class Backend(base.Backend):
         self.place = self._hold
 
         def run():
-            module.forward(mx.io.DataBatch(self.tensors), is_train=False)
+            module.forward(mx.io.DataBatch(self.tensors), is_train=self.training)
             return module.get_outputs()
 
         self.run = run
@@ -121,19 +125,19 @@ class Backend(base.Backend):
             tensor.copyto(self.executor.arg_dict[name])
             for name, tensor in zip(self.names, tensors)  # noqa: B905
         ]
-        self.run = lambda: self.executor.forward(is_train=False)
+        self.run = lambda: self.executor.forward(is_train=self.training)
 
     def build_gradient(self, nodes, weights, inputs, loss):
         """As `Module.forward_backward` computes it: SoftmaxOutput is the loss, and its gradient is over the batch."""
         if self.execution != "default":
             raise Unsupported("mode {0!r}: gradients are those of the bound graph".format(self.execution))
         self.names, self.shapes = list(inputs), dict(inputs)
+        made = self.operators(nodes, weights)
         tensors = {name: mx.sym.Variable(name, shape=shape) for name, shape in inputs.items()}
         arrays = {(node.name, key): array for node in nodes for key, array in weights.get(node.name, {}).items()}
         variables = {parameter(*name): mx.sym.Variable(parameter(*name), shape=a.shape) for name, a in arrays.items()}
         bound = [
-            (node, lambda *args, function=function: function(mx.sym, variables, *args))
-            for node, function in self.operators(nodes, weights)
+            (node, lambda *args, function=function: function(mx.sym, variables, *args)) for node, function in made
         ]
         found, targets = self.walk(bound, tensors, [loss.output])[loss.output], mx.sym.Variable("targets")
         self.loss = loss.name
@@ -143,13 +147,32 @@ class Backend(base.Backend):
             made = mx.sym.MakeLoss(mx.sym.mean(mx.sym.square(found - targets)))
         wanted = {name: "write" if name in variables else "null" for name in made.list_arguments()}
         self.executor = made.simple_bind(mx.cpu(), grad_req=wanted, **self._target(found, loss), **self.shapes)
-        self.executor.copy_params_from({parameter(*name): mx.nd.array(array) for name, array in arrays.items()})
-        self.learnt = {"{0}.{1}".format(*name): parameter(*name) for name in arrays}
+        self.learnt = {"{0}.{1}".format(*name): parameter(*name) for name in arrays if name[1] not in STATISTICS}
+        self.states = {"{0}.{1}".format(*name): parameter(*name) for name in arrays if name[1] in STATISTICS}
+        placed = {"{0}.{1}".format(*name): mx.nd.array(array) for name, array in arrays.items()}
+        self.executor.copy_params_from(
+            {known: placed[name] for name, known in self.learnt.items()},
+            {known: placed[name] for name, known in self.states.items()},
+        )
         self.place = lambda tensors: [
             tensor.copyto(self.executor.arg_dict[name])
             for name, tensor in zip(self.names, tensors)  # noqa: B905
         ]
         self.step, self.fetch = self._differentiate, self._fetch_loss
+
+    def build_training(self, nodes, weights, inputs, loss, optimizer):
+        """As `Module.update` has it, on the host of its one device; SoftmaxOutput has taken the mean already."""
+        self.build_gradient(nodes, weights, inputs, loss)
+        options = {"learning_rate": optimizer.learning_rate, "rescale_grad": 1.0}
+        if optimizer.name == "sgd":
+            options["momentum"] = optimizer.momentum
+        else:
+            options.update(beta1=optimizer.beta1, beta2=optimizer.beta2, epsilon=optimizer.epsilon)
+        self.update = mx.optimizer.get_updater(mx.optimizer.create(optimizer.name, **options))
+        known = list(self.learnt.values())
+        self.found = [self.executor.grad_dict[name] for name in known]
+        self.updated = [self.executor.arg_dict[name] for name in known]
+        self.step = self._train
 
     def _target(self, output, loss):
         """{"targets": its shape}, which follows from that of the output."""
@@ -165,11 +188,18 @@ class Backend(base.Backend):
         self.result = self.executor.forward(is_train=True)
         self.executor.backward()
 
+    def _train(self):
+        self._differentiate()
+        self.update(list(range(len(self.found))), self.found, self.updated)
+
+    def trained(self):
+        now = {name: self.executor.arg_dict[known].asnumpy() for name, known in self.learnt.items()}
+        now.update((name, self.executor.aux_dict[known].asnumpy()) for name, known in self.states.items())
+        return now
+
     def _fetch_loss(self):
         found = self.result[0].asnumpy()
-        for array in self.executor.grad_arrays:
-            if array is not None:
-                array.wait_to_read()
+        mx.nd.waitall()
         if self.loss == "cross_entropy":  # what SoftmaxOutput gives are the probabilities
             found = -np.log(found[np.arange(len(self.targets)), self.targets]).mean()
         return {"loss": np.asarray(found, np.float32).reshape(1)}
@@ -288,11 +318,12 @@ class Backend(base.Backend):
 
     def BatchNormalization(self, node, weights):
         names = [parameter(node.name, key) for key in ("scale", "B", "mean", "var")]
-        epsilon = node.attrs.get("epsilon", 1e-5)
+        options = {"eps": node.attrs.get("epsilon", 1e-5), "momentum": node.attrs.get("momentum", 0.9)}
+        training = bool(node.attrs.get("training_mode", 0))
+        self.training = self.training or training
         # Left alone it takes the scale for 1 (`fix_gamma`).
-        return lambda F, p, x: F.BatchNorm(
-            x, *[p[name] for name in names], eps=epsilon, fix_gamma=False, use_global_stats=True
-        )
+        options.update(fix_gamma=False, use_global_stats=not training)
+        return lambda F, p, x: F.BatchNorm(x, *[p[name] for name in names], **options)
 
     def Relu(self, node, weights):
         return lambda F, p, x: F.Activation(x, act_type="relu")

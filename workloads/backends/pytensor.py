@@ -11,7 +11,17 @@ from pytensor.link.c.cmodule import GCC_compiler
 
 from workloads.backends import base
 from workloads.backends.base import Unsupported
+from workloads.backends.updates import updates
 from workloads.im2col import Geometry
+from workloads.weights import LEARNT
+
+
+def cross_entropy(logits, labels):
+    """Its mean over the batch."""
+    return -pt.special.log_softmax(logits, axis=1)[pt.arange(logits.type.shape[0]), labels].mean()
+
+
+LOSSES = {"cross_entropy": cross_entropy, "mean_squared_error": lambda output, targets: pt.sqr(output - targets).mean()}
 
 
 class Backend(base.Backend):
@@ -22,6 +32,10 @@ class Backend(base.Backend):
 
     name = "pytensor"
     batch_statistics = True
+    differentiates = True
+    trains = True
+    learnt = None  # name -> shared variable, where gradients are asked for
+    running = None  # name -> running mean or variance, where it is trained
 
     def configure(self):
         pytensor.config.floatX = "float32"
@@ -35,6 +49,46 @@ class Backend(base.Backend):
         wanted = [pytensor.Out(found[name], borrow=True) for name in self.outputs]
         self.function = pytensor.function([variables[name] for name in self.order], wanted)
         self.function.trust_input = True  # they are float32 arrays of the right shape: nothing to check at every call
+
+    def build_gradient(self, nodes, weights, inputs, loss):
+        value, arguments = self._measured(nodes, weights, inputs, loss)
+        found = pytensor.grad(value, list(self.learnt.values()))
+        # They stay where PyTensor has them: an output would be copied.
+        self.kept = {name: pytensor.shared(np.zeros_like(self.learnt[name].get_value())) for name in self.learnt}
+        self._compile_step(value, arguments, list(zip(self.kept.values(), found, strict=True)))
+
+    def build_training(self, nodes, weights, inputs, loss, optimizer):
+        self.running, self.moved = {}, []
+        value, arguments = self._measured(nodes, weights, inputs, loss)
+        learnt = list(self.learnt.values())
+        moved = updates(optimizer, learnt, pytensor.grad(value, learnt), shared, pt.sqrt)
+        self._compile_step(value, arguments, self.moved + moved)
+
+    def _measured(self, nodes, weights, inputs, loss):
+        """(the loss as an expression, the inputs and targets that it is a function of)."""
+        self.learnt, self.shapes = {}, {}
+        self.outputs, self.order = [loss.output], list(inputs)
+        variables = {name: pt.tensor(name, dtype="float32", shape=shape) for name, shape in inputs.items()}
+        output = self.walk(self.operators(nodes, weights), variables, self.outputs)[loss.output]
+        targets = pt.lvector("targets") if loss.name == "cross_entropy" else pt.fmatrix("targets")
+        return LOSSES[loss.name](output, targets), [variables[name] for name in self.order] + [targets]
+
+    def _compile_step(self, value, arguments, moved):
+        self.function = pytensor.function(arguments, [pytensor.Out(value, borrow=True)], updates=moved)
+        self.function.trust_input = True
+        self.fetch = lambda: {"loss": np.asarray(self.result[0], np.float32).reshape(1)}
+
+    def load_targets(self, targets):
+        self.arrays.append(targets)
+
+    def gradients(self):
+        return self._in_onnx_layout(self.kept)
+
+    def trained(self):
+        return self._in_onnx_layout(dict(self.learnt, **self.running))
+
+    def _in_onnx_layout(self, variables):
+        return {name: kept.get_value(borrow=True).reshape(self.shapes[name]) for name, kept in variables.items()}
 
     def load(self, arrays):
         self.arrays = [np.ascontiguousarray(arrays[name], np.float32) for name in self.order]
@@ -78,27 +132,35 @@ class Backend(base.Backend):
 
     # -- ONNX's operators ------------------------------------------------------------------------------------------
 
-    @staticmethod
-    def shared(array):
-        """A shared variable over the array's own memory, of a shape that the compiler knows."""
-        return pytensor.shared(array, borrow=True, shape=array.shape)
+    def _shared(self, node, weights, key, shape=None):
+        """The weight as a shared variable, in the shape that its operator has it in."""
+        array = weights[key]
+        made = shared(array if shape is None else array.reshape(shape))
+        if self.learnt is not None:
+            name = "{0}.{1}".format(node.name, key)
+            self.shapes[name] = array.shape
+            kept = self.learnt if key in LEARNT else self.running
+            if kept is not None:
+                kept[name] = made
+        return made
 
     def Conv(self, node, weights):
         w = weights["W"]
         group = node.attrs.get("group", 1)
         geometry = Geometry(node)
-        bias = self.shared(weights["B"].reshape(1, -1, 1, 1)) if "B" in weights else None
+        bias = self._shared(node, weights, "B", (1, -1, 1, 1)) if "B" in weights else None
         if w.shape[1] == 1 and w.shape[0] == group:
-            convolve = self._depthwise(geometry, w)
+            convolve = self._depthwise(geometry, node, weights)
         elif group == 1:
-            convolve = self._unrolled(geometry, w)
+            matrix = self._shared(node, weights, "W", (len(w), -1))
+            # A product for each sample would be a graph that takes minutes to differentiate and to compile.
+            form = self._unrolled if self.learnt is None else self._unrolled_at_once
+            convolve = form(geometry, matrix)
         else:
             raise Unsupported("{0}: group {1} of {2} channels".format(node.name, group, w.shape[0]))
         return convolve if bias is None else lambda x: convolve(x) + bias
 
-    def _unrolled(self, geometry, w):
-        matrix = self.shared(w.reshape(len(w), -1))
-
+    def _unrolled(self, geometry, matrix):
         def unrolled(x):
             n, c = x.type.shape[:2]
             h, wide = size(geometry, x)
@@ -109,16 +171,31 @@ class Backend(base.Backend):
                 else:
                     taps = windows(geometry, padded(geometry, x[sample], 0.0), h, wide)
                     columns = pt.stack(taps, axis=1).reshape((matrix.type.shape[1], h * wide))
-                samples.append(pt.dot(matrix, columns).reshape((1, len(w), h, wide)))
+                samples.append(pt.dot(matrix, columns).reshape((1, matrix.type.shape[0], h, wide)))
             return samples[0] if n == 1 else pt.concatenate(samples, axis=0)
 
         return unrolled
 
-    def _depthwise(self, geometry, w):
-        kh, kw = geometry.kernel
-        factors = [
-            self.shared(np.ascontiguousarray(w[:, 0, i, j])[:, None, None]) for i in range(kh) for j in range(kw)
-        ]
+    def _unrolled_at_once(self, geometry, matrix):
+        """One product of the whole batch: its columns are the positions of every sample."""
+
+        def unrolled(x):
+            n, c = x.type.shape[:2]
+            h, wide = size(geometry, x)
+            taps = windows(geometry, padded(geometry, x, 0.0), h, wide)
+            columns = pt.stack(taps, axis=0).transpose(2, 0, 1, 3, 4).reshape((matrix.type.shape[1], n * h * wide))
+            found = pt.dot(matrix, columns).reshape((matrix.type.shape[0], n, h, wide))
+            return found.transpose(1, 0, 2, 3)
+
+        return unrolled
+
+    def _depthwise(self, geometry, node, weights):
+        w, (kh, kw) = weights["W"], geometry.kernel
+        if self.learnt is not None:
+            kernel = self._shared(node, weights, "W")
+            factors = [kernel[:, 0, i, j].dimshuffle(0, "x", "x") for i in range(kh) for j in range(kw)]
+        else:
+            factors = [shared(np.ascontiguousarray(w[:, 0, i, j])[:, None, None]) for i in range(kh) for j in range(kw)]
 
         def depthwise(x):
             taps = windows(geometry, padded(geometry, x, 0.0), *size(geometry, x))
@@ -128,12 +205,17 @@ class Backend(base.Backend):
 
     def BatchNormalization(self, node, weights):
         epsilon = np.float32(node.attrs.get("epsilon", 1e-5))
-        parts = {key: self.shared(weights[key].reshape(1, -1, 1, 1)) for key in ("scale", "B", "mean", "var")}
+        keep = np.float32(node.attrs.get("momentum", 0.9))
+        parts = {key: self._shared(node, weights, key, (1, -1, 1, 1)) for key in ("scale", "B", "mean", "var")}
 
         def batch_normalization(x):
             mean, var = parts["mean"], parts["var"]
             if node.attrs.get("training_mode", 0):
                 mean, var = x.mean((0, 2, 3), keepdims=True), x.var((0, 2, 3), keepdims=True)
+                if self.running is not None:
+                    rest = np.float32(1) - keep
+                    self.moved.append((parts["mean"], keep * parts["mean"] + rest * mean))
+                    self.moved.append((parts["var"], keep * parts["var"] + rest * var))
             factor = parts["scale"] / pt.sqrt(var + epsilon)  # one multiplication and one addition per element
             return x * factor + (parts["B"] - mean * factor)
 
@@ -174,11 +256,11 @@ class Backend(base.Backend):
     def Gemm(self, node, weights):
         if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
             raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
-        b = self.shared(weights["B"])
+        b = self._shared(node, weights, "B")
         b = b.T if node.attrs.get("transB", 0) else b  # the BLAS takes it transposed
         if "C" not in weights:
             return lambda x: pt.dot(x, b)
-        c = self.shared(weights["C"])
+        c = self._shared(node, weights, "C")
         return lambda x: pt.dot(x, b) + c
 
     def MatMul(self, node, weights):
@@ -203,6 +285,11 @@ class Backend(base.Backend):
     def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)
         return lambda x: pt.special.softmax(x, axis=axis)
+
+
+def shared(array):
+    """A shared variable over the array's own memory, of a shape that the compiler knows."""
+    return pytensor.shared(array, borrow=True, shape=array.shape)
 
 
 def size(geometry, x):

@@ -11,6 +11,8 @@ from theano.tensor.signal import pool
 
 from workloads.backends import base
 from workloads.backends.base import Unsupported
+from workloads.backends.updates import updates
+from workloads.weights import LEARNT
 
 
 def cross_entropy(logits, labels):
@@ -29,6 +31,12 @@ class Compiled(base.Backend):
     a batch of one would be computed by one.
     """
 
+    differentiates = True
+    trains = True
+    losses = LOSSES  # name -> (output, targets) -> expression
+    learnt = None  # name -> shared variable, where gradients are asked for
+    running = None  # name -> running mean or variance, where it is trained
+
     def configure(self):
         theano.config.floatX = "float32"
         theano.config.openmp = False
@@ -45,6 +53,50 @@ class Compiled(base.Backend):
     def symbolic(self, nodes, weights, inputs):
         """(output name -> variable, input name -> variable) of the network."""
         raise NotImplementedError
+
+    def build_gradient(self, nodes, weights, inputs, loss):
+        value, arguments = self._measured(nodes, weights, inputs, loss)
+        found = T.grad(value, list(self.learnt.values()))
+        # They stay where Theano has them: an output would be copied.
+        self.kept = {name: theano.shared(np.zeros_like(self.learnt[name].get_value())) for name in self.learnt}
+        self._compile_step(value, arguments, list(zip(self.kept.values(), found)))  # noqa: B905  (3.10 has it)
+
+    def build_training(self, nodes, weights, inputs, loss, optimizer):
+        self.running, self.moved = {}, []
+        value, arguments = self._measured(nodes, weights, inputs, loss)
+        self._compile_step(value, arguments, self.moved + self.updates(value, optimizer))
+
+    def updates(self, value, optimizer):
+        """[(shared variable, what becomes of it)] of every learnt weight; Theano itself has no optimizer."""
+        learnt = list(self.learnt.values())
+        return updates(optimizer, learnt, T.grad(value, learnt), theano.shared, T.sqrt)
+
+    def _measured(self, nodes, weights, inputs, loss):
+        """(the loss as an expression, the inputs and targets that it is a function of)."""
+        self.owners, self.learnt, self.turned = base.owners(weights), {}, {}
+        self.outputs, self.order = [loss.output], list(inputs)
+        made, variables = self.symbolic(nodes, weights, inputs)
+        targets = T.lvector("targets") if loss.name == "cross_entropy" else T.fmatrix("targets")
+        value = self.losses[loss.name](made[loss.output], targets)
+        return value, [variables[name] for name in self.order] + [targets]
+
+    def _compile_step(self, value, arguments, moved):
+        self.function = theano.function(arguments, [theano.Out(value, borrow=True)], updates=moved)
+        self.function.trust_input = True
+        self.fetch = lambda: {"loss": np.asarray(self.result[0], np.float32).reshape(1)}
+
+    def load_targets(self, targets):
+        self.arrays.append(targets)
+
+    def gradients(self):
+        return self._in_onnx_layout(self.kept)
+
+    def trained(self):
+        return self._in_onnx_layout(dict(self.learnt, **self.running))
+
+    def _in_onnx_layout(self, variables):
+        arrays = {name: np.asarray(variable.get_value(borrow=True)) for name, variable in variables.items()}
+        return {name: self.turned[name](array) if name in self.turned else array for name, array in arrays.items()}
 
     def load(self, arrays):
         self.arrays = [np.ascontiguousarray(arrays[name], np.float32) for name in self.order]
@@ -85,10 +137,16 @@ class Compiled(base.Backend):
         """The operators of the compiled function, in the order in which they run."""
         return self.function.maker.fgraph.toposort()
 
-    @staticmethod
-    def shared(array):
-        """A shared variable over the array's own memory."""
-        return theano.shared(array, borrow=True)
+    def shared(self, array, turned=None, back=None):
+        """A shared variable over the array's own memory, or over `turned`, which `back` makes the array of again."""
+        made = theano.shared(array if turned is None else turned, borrow=True)
+        name = None if self.learnt is None else self.owners[id(array)]
+        if name is not None and name.rsplit(".", 1)[1] in LEARNT:
+            self.learnt[name] = made
+            self.turned.update({name: back} if back else {})
+        elif name is not None and self.running is not None:
+            self.running[name] = made
+        return made
 
 
 class Backend(Compiled):
@@ -96,37 +154,6 @@ class Backend(Compiled):
 
     name = "theano"
     batch_statistics = True
-    differentiates = True
-    learnt = None  # name -> shared variable, where gradients are asked for
-
-    def build_gradient(self, nodes, weights, inputs, loss):
-        self.owners, self.learnt = base.owners(weights), {}
-        self.outputs, self.order = [loss.output], list(inputs)
-        made, variables = self.symbolic(nodes, weights, inputs)
-        targets = T.lvector("targets") if loss.name == "cross_entropy" else T.fmatrix("targets")
-        value = LOSSES[loss.name](made[loss.output], targets)
-        found = T.grad(value, list(self.learnt.values()))
-        # They stay where Theano has them: an output would be copied.
-        self.kept = {name: theano.shared(np.zeros_like(self.learnt[name].get_value())) for name in self.learnt}
-        self.function = theano.function(
-            [variables[name] for name in self.order] + [targets],
-            [theano.Out(value, borrow=True)],
-            updates=list(zip(self.kept.values(), found)),  # noqa: B905  (3.10 has it)
-        )
-        self.function.trust_input = True
-        self.fetch = lambda: {"loss": np.asarray(self.result[0], np.float32).reshape(1)}
-
-    def load_targets(self, targets):
-        self.arrays.append(targets)
-
-    def gradients(self):
-        return {name: np.asarray(kept.get_value(borrow=True)) for name, kept in self.kept.items()}
-
-    def shared(self, array):
-        made = theano.shared(array, borrow=True)
-        if self.learnt is not None:
-            self.learnt[self.owners[id(array)]] = made
-        return made
 
     def symbolic(self, nodes, weights, inputs):
         variables = {name: tensor_type(shape)(name) for name, shape in inputs.items()}
@@ -169,7 +196,16 @@ class Backend(Compiled):
         # bn.py refuses less than 1e-5, and takes the float32 just below for it.
         epsilon = max(node.attrs.get("epsilon", 1e-5), float(np.nextafter(np.float32(1e-5), np.float32(1))))
         if node.attrs.get("training_mode", 0):
-            return lambda x: T.nnet.bn.batch_normalization_train(x, gamma, beta, "spatial", epsilon)[0]
+            rate = 1 - node.attrs.get("momentum", 0.9)
+
+            def of_the_batch(x):
+                if self.running is None:
+                    return T.nnet.bn.batch_normalization_train(x, gamma, beta, "spatial", epsilon)[0]
+                found = T.nnet.bn.batch_normalization_train(x, gamma, beta, "spatial", epsilon, rate, mean, var)
+                self.moved.extend([(mean, found[3]), (var, found[4])])
+                return found[0]
+
+            return of_the_batch
         return lambda x: T.nnet.bn.batch_normalization_test(x, gamma, beta, mean, var, "spatial", epsilon)
 
     def Constant(self, node, weights):

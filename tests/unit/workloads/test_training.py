@@ -8,10 +8,10 @@ import pytest
 from orchestrator.nouns.workload import Network
 from tests.network_files import SLOW
 from tests.unit.workloads.networks import NETWORKS, SEED, Dict, read_network, tiny_network
-from workloads import examples, gradient, training, weights
+from workloads import examples, gradient, training, verify, weights
 from workloads.backends.base import Optimizer
 from workloads.backends.reference import Backend
-from workloads.expected import expected, expected_training
+from workloads.expected import GRADIENT, expected, expected_training
 
 LEARNING = [name for name in NETWORKS if read_network(name).get("training", {}).get("learns")]
 
@@ -45,6 +45,27 @@ def test_two_updates_are_those_of_the_formula(optimizer: str, slots: int) -> Non
         assert np.allclose(middle - end, wanted, rtol=1e-9)
 
 
+def trained_with(network: Dict, batch: int, **changed: float) -> Dict:
+    """Updates after the compared steps by Adam in its other form."""
+    trainer = training.make_trainer(network, SEED, Backend, training.CorrectedRate)
+    vars(trainer.optimizer).update(changed)
+    for step in range(training.first_steps(network)):
+        trainer.step(*examples.make_batch(network, batch, SEED, step * batch))
+    return training.updates(network, SEED, trainer.named())
+
+
+def test_epsilon_of_adam_may_stand_in_either_place_and_another_beta_is_wrong() -> None:
+    network = trainable(optimizer="adam", epsilon=1e-4)
+    wanted = {name: entry for name, entry in expected(network, 4, SEED, "train").items() if name != "loss"}
+    assert max(entry["tolerance"] for entry in wanted.values()) > GRADIENT
+    found = verify.errors(verify.sampled(trained_with(network, 4), wanted), wanted)
+    verify.check_errors(found, wanted)
+    assert any(found[name] > GRADIENT for name in found)
+    other = verify.errors(verify.sampled(trained_with(network, 4, beta1=0.5), wanted), wanted)
+    with pytest.raises(verify.Wrong):
+        verify.check_errors(other, wanted)
+
+
 def test_running_statistics_follow_those_of_the_batch_by_onnx_momentum() -> None:
     trainer = training.make_trainer(trainable(), SEED)
     before = {name: array.copy() for name, array in trainer.named().items()}
@@ -55,6 +76,22 @@ def test_running_statistics_follow_those_of_the_batch_by_onnx_momentum() -> None
     now = trainer.named()
     assert np.allclose(now["n1.mean"], 0.9 * before["n1.mean"] + 0.1 * x.mean((0, 2, 3)), rtol=1e-5)
     assert np.allclose(now["n1.var"], 0.9 * before["n1.var"] + 0.1 * x.var((0, 2, 3)), rtol=1e-5)
+    count = x.size // x.shape[1]
+    wanted = 0.9 * before["n1.var"] + 0.1 * x.var((0, 2, 3)) * count / (count - 1)
+    assert np.allclose(trainer.unbiased["n1.var"], wanted, rtol=1e-5)
+
+
+def test_a_running_variance_may_be_that_of_a_sample() -> None:
+    wanted = expected(trainable(), 2, SEED, "train")
+    trainer = training.make_trainer(trainable(), SEED)
+    for step in range(training.first_steps(trainable())):
+        trainer.step(*examples.make_batch(trainable(), 2, SEED, step * 2))
+    found = training.updates(trainable(), SEED, trainer.unbiased)
+    known = {name: wanted[name] for name in found}
+    verify.check_errors(verify.errors(verify.sampled(found, known), known), known)
+    twice = {name: 2 * array for name, array in found.items()}
+    with pytest.raises(verify.Wrong):
+        verify.check_errors(verify.errors(verify.sampled(twice, known), known), known)
 
 
 def test_an_example_depends_on_its_number_alone_and_shows_its_class() -> None:
