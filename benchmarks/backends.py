@@ -62,6 +62,9 @@ ROWS = (
     "tinygrad-0.14.0-pip-native-cpu",
 )
 WITHOUT = {
+    "onnxruntime_cpp": "it times a program that is written as a user would write it",
+    "pytorch_cpp": "it times a program that is written as a user would write it",
+    "tensorflow_cpp": "it times a program that is written as a user would write it",
     "litert": "its models come from TensorFlow's converter: nothing in the image but the backend writes one",
     "ncnn": "its models come from pnnx or onnx2ncnn: nothing in the image but the backend writes one",
     "onnxruntime_cpp": "a program in C++: a script beside it would be another, compiled in the image",

@@ -53,25 +53,19 @@ class TensorFlow final : public bench::Framework {
     options.config.set_intra_op_parallelism_threads(threads_);
     options.config.set_inter_op_parallelism_threads(1);
     (*options.config.mutable_device_count())["GPU"] = 0;
-    {
-      tf::GraphDef graph;
-      check(tf::ReadBinaryProto(tf::Env::Default(), job.files.at("graph"), &graph));
-      session_.reset(tf::NewSession(options));
-      if (session_ == nullptr) throw std::runtime_error("TensorFlow makes no session");
-      check(session_->Create(std::move(graph)));
-    }
-    tf::CallableOptions callable;
+    // The graph comes in one piece: the session need not keep it beside the constants that it makes of it.
+    options.config.mutable_experimental()->set_optimize_for_static_graph(true);
+    session_.reset(tf::NewSession(options));
+    if (session_ == nullptr) throw std::runtime_error("TensorFlow makes no session");
+    tf::GraphDef graph;
+    check(tf::ReadBinaryProto(tf::Env::Default(), job.files.at("graph"), &graph));
+    check(session_->Create(std::move(graph)));
     for (const auto& [name, shape] : job.inputs) {
-      feeds_.push_back(job.files.at("feeds").at(name));
-      callable.add_feed(feeds_.back());
       const Shape placed = images_ ? nhwc(shape) : shape;
-      fed_.emplace_back(tf::DT_FLOAT, tf::TensorShape(absl::Span<const int64_t>(placed)));
+      fed_.emplace_back(job.files.at("feeds").at(name),
+                        tf::Tensor(tf::DT_FLOAT, tf::TensorShape(absl::Span<const int64_t>(placed))));
     }
-    for (const std::string& name : job.outputs) {
-      fetches_.push_back(job.files.at("fetches").at(name));
-      callable.add_fetch(fetches_.back());
-    }
-    check(session_->MakeCallable(callable, &callable_));
+    for (const std::string& name : job.outputs) fetches_.push_back(job.files.at("fetches").at(name));
     return bench::parameters(job);
   }
 
@@ -79,7 +73,7 @@ class TensorFlow final : public bench::Framework {
   void load(const std::vector<bench::View>& inputs) override {
     for (size_t i = 0; i < inputs.size(); ++i) {
       const Shape& shape = inputs[i].shape;
-      float* placed = fed_[i].flat<float>().data();
+      float* placed = fed_[i].second.flat<float>().data();
       if (images_ && shape.size() == 4 && shape[1] > 1) {
         transpose(inputs[i].data, placed, shape[0], shape[1], shape[2] * shape[3]);
       } else {
@@ -89,8 +83,7 @@ class TensorFlow final : public bench::Framework {
   }
 
   void step() override {
-    results_.clear();
-    check(session_->RunCallable(callable_, fed_, &results_, nullptr));
+    check(session_->Run(fed_, fetches_, {}, &results_));
   }
 
   const std::vector<bench::View>& fetch() override {
@@ -147,10 +140,8 @@ class TensorFlow final : public bench::Framework {
     tf::RunOptions options;
     options.set_output_partition_graphs(true);
     tf::RunMetadata metadata;
-    std::vector<std::pair<std::string, tf::Tensor>> feeds;
-    for (size_t i = 0; i < feeds_.size(); ++i) feeds.emplace_back(feeds_[i], fed_[i]);
     std::vector<tf::Tensor> results;
-    check(session_->Run(options, feeds, fetches_, {}, &results, &metadata));
+    check(session_->Run(options, fed_, fetches_, {}, &results, &metadata));
     std::map<std::string, int> counts;
     for (const tf::GraphDef& graph : metadata.partition_graphs()) {
       for (const tf::NodeDef& node : graph.node()) ++counts[node.op()];
@@ -161,9 +152,9 @@ class TensorFlow final : public bench::Framework {
   int threads_ = 0;
   bool images_ = false;  // whether tensors of four axes are images
   std::unique_ptr<tf::Session> session_;
-  tf::Session::CallableHandle callable_ = 0;
-  std::vector<std::string> feeds_, fetches_;
-  std::vector<tf::Tensor> fed_, results_;
+  std::vector<std::pair<std::string, tf::Tensor>> fed_;
+  std::vector<std::string> fetches_;
+  std::vector<tf::Tensor> results_;
   std::vector<bench::Tensor> turned_;
   std::vector<bench::View> views_;
 };

@@ -5,17 +5,24 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from tests.unit.workloads.networks import ROOT, SEED, read_network
-from workloads import timing, weights
-from workloads.backends.base import Node
+from workloads import expected as oracle
+from workloads import harness, program, timing, verify, weights
+from workloads.backends import cpp
+from workloads.backends.base import Node, Unsupported
+from workloads.evidence import symbols
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    Execute = Callable[..., dict[str, Any]]
 
 PROGRAMS = ROOT / "images" / "programs"
 
@@ -63,12 +70,68 @@ int main(int argc, char** argv) {
 """
 
 
+REGRESSION = """\
+#include "harness.h"
+// Flatten, Gemm and Softmax of any size, by loops.
+class Regression final : public bench::Framework {
+ public:
+  int64_t build(const bench::Job& job) override {
+    const bench::Node& gemm = job.nodes.at(1);
+    if (job.nodes.size() != 3 || gemm.op != "Gemm") throw bench::Unsupported("no softmax regression");
+    for (const char* key : {"B", "C"}) {
+      const bench::Shape& shape = gemm.shapes.at(key);
+      weights_.emplace_back(shape);
+      bench::fill_weight(weights_.back().view().data, job.seed, gemm.op, gemm.name, key, shape, gemm.gain);
+    }
+    const int64_t batch = job.inputs.begin()->second.at(0), classes = gemm.shapes.at("C").at(0);
+    for (int i = 0; i < 2; ++i) {
+      outputs_.emplace_back(bench::Shape{batch, classes});
+      views_.push_back(outputs_.back().view());
+    }
+    return bench::parameters(job);
+  }
+  void load(const std::vector<bench::View>& inputs) override { input_ = inputs.at(0); }
+  void step() override {
+    const bench::View w = weights_[0].view(), c = weights_[1].view();
+    const int64_t classes = w.shape[0], length = w.shape[1];
+    for (int64_t n = 0; n < views_[0].shape[0]; ++n) {
+      float *logits = views_[0].data + n * classes, *prob = views_[1].data + n * classes, total = 0;
+      for (int64_t i = 0; i < classes; ++i) {
+        logits[i] = c.data[i];
+        for (int64_t j = 0; j < length; ++j) logits[i] += w.data[i * length + j] * input_.data[n * length + j];
+      }
+      for (int64_t i = 0; i < classes; ++i) total += prob[i] = std::exp(logits[i]);
+      for (int64_t i = 0; i < classes; ++i) prob[i] /= total;
+    }
+  }
+  const std::vector<bench::View>& fetch() override { return views_; }
+  bench::json describe() override {
+    return {{"version", "1"}, {"build", "loops"}, {"pools", bench::json::object()}, {"precision", "float32"},
+            {"device", "cpu"}, {"arithmetic", bench::json::object()}};
+  }
+
+ private:
+  std::vector<bench::Tensor> weights_, outputs_;
+  std::vector<bench::View> views_;
+  bench::View input_;
+};
+int main(int argc, char** argv) {
+  Regression framework;
+  return bench::serve(argc, argv, framework);
+}
+"""
+
+
 def compiled(text: str, folder: Path) -> str:
     """The program's path; it is made by the flags of templates/programs/program.j2."""
     compiler = shutil.which("g++")
     if compiler is None:
         pytest.skip("g++ is not here: the tests with an engine compile the programs in an image")
     (folder / "main.cpp").write_text(text)
+    if "harness.h" in text:
+        asked = ["-E", "-x", "c++", "-include", "nlohmann/json.hpp", "/dev/null"]
+        if subprocess.run([compiler, *asked], capture_output=True, check=False).returncode:
+            pytest.skip("nlohmann-json3-dev is not here: the tests with an engine compile the programs in an image")
     command = [compiler, "-std=c++17", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror", f"-I{PROGRAMS}"]
     subprocess.run([*command, "-o", folder / "main", folder / "main.cpp"], check=True, timeout=120)
     return str(folder / "main")
@@ -146,3 +209,74 @@ def test_samples_are_taken_by_the_same_rules(
     assert wall_s == [wanted.wall_s]
     assert warmup_s == wanted.warmup_s
     assert samples_s == wanted.samples_s
+
+
+class Backend(cpp.Backend):  # type: ignore[misc]
+    """Of the program below."""
+
+    name = "regression"
+
+
+@pytest.fixture(scope="module")
+def regression(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return compiled(REGRESSION, tmp_path_factory.mktemp("regression"))
+
+
+@pytest.fixture
+def execute(regression: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Execute]:
+    """The harness with that program: mode, batch, region and what else a job says to what is found."""
+    monkeypatch.setattr(program, "PATH", regression)
+    monkeypatch.setattr(harness.importlib, "import_module", lambda _: sys.modules[__name__])
+    monkeypatch.chdir(tmp_path)
+
+    def run(mode: str, batch: int, **fields: Any) -> dict[str, Any]:
+        network = read_network("mnist_softmax")
+        job = {
+            "backend": "regression",
+            "network": network,
+            "batch": batch,
+            "mode": mode,
+            "region": "end_to_end",
+            "execution": "default",
+            "dtype": "float32",
+            "seed": SEED,
+            "threads": 1,
+            "onednn": "absent",
+            "device": "cpu",
+            "warmup": 1,
+            "min_time_s": 0.02,
+            "min_count": 3,
+            "max_time_s": 5.0,
+            "expected": oracle.expected(network, batch, SEED, mode),
+        }
+        answer: dict[str, Any] = {}
+        harness.execute({**job, **fields}, answer, harness.Phases())
+        return answer
+
+    yield run
+    symbols._elsewhere.clear()
+
+
+@pytest.mark.parametrize(("mode", "batch"), [("infer", 1), ("infer", 7), ("single", 1), ("single", 7)])
+@pytest.mark.parametrize("region", ["compute", "end_to_end"])
+def test_a_program_answers_from_the_job_to_the_proof(execute: Execute, mode: str, batch: int, region: str) -> None:
+    answer = execute(mode, batch, region=region)
+    assert max(answer["errors"].values()) < 1e-5
+    assert answer["parameters"] == 7850
+    assert len(answer["samples_s"]) >= 3
+    assert sum(answer["samples_s"]) * answer["loops"] <= answer["wall_s"]
+    evidence = answer["evidence"]
+    assert evidence["python"].startswith("none: C++17, g++ ")
+    assert evidence["arithmetic"]["denormals"] == "kept"
+    assert evidence["threads"]["process"] == 1
+
+
+@pytest.mark.parametrize("mode", ["infer", "single"])
+def test_a_program_with_other_weights_is_wrong(execute: Execute, mode: str) -> None:
+    with pytest.raises(verify.Wrong, match="off by"):
+        execute(mode, 3, seed=SEED + 1)
+
+
+def test_a_network_that_it_lacks_is_unsupported(execute: Execute) -> None:
+    with pytest.raises(Unsupported, match="no softmax regression"):
+        execute("infer", 1, network=read_network("lenet"))
