@@ -93,16 +93,13 @@ def make_trainer(network, seed, definition=Oracle, kind=Trainer):
 
 
 def updates(network, seed, trained):
-    """{"conv1.W": how far the weight has come from its seeded start}, of {"conv1.W": array}.
-
-    Without running variances: whether a batch's is divided by N, as in ONNX, or by N - 1, is each framework's choice.
-    """
+    """{"conv1.W": how far the weight has come from its seeded start}, of {"conv1.W": array}."""
     moved = {}
     for data in network["nodes"]:
         node = Node(data)
         for key, array in seeded.make_node(node, seed).items():
             name = "{0}.{1}".format(node.name, key)
-            if name in trained and key != "var":
+            if name in trained:
                 moved[name] = np.asarray(trained[name], np.float64) - array
     return moved
 
