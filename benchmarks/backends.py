@@ -67,9 +67,6 @@ WITHOUT = {
     "tensorflow_cpp": "it times a program that is written as a user would write it",
     "litert": "its models come from TensorFlow's converter: nothing in the image but the backend writes one",
     "ncnn": "its models come from pnnx or onnx2ncnn: nothing in the image but the backend writes one",
-    "onnxruntime_cpp": "a program in C++: a script beside it would be another, compiled in the image",
-    "pytorch_cpp": "a program in C++: a script beside it would be another, compiled in the image",
-    "tensorflow_cpp": "a program in C++: a script beside it would be another, compiled in the image",
 }
 """Backends that no script stands beside, and why; a row that was never built says itself why."""
 WORKLOADS = "vgg16-infer-b1,mobilenet_v1-infer-b1,cifar_cnn-infer-b1"
