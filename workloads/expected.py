@@ -86,7 +86,7 @@ def expected_training(network, batch, seed, definition=Oracle):
         losses.append(trainer.step(*examples_of_step))
         rounded.step(*examples_of_step)
     moved = [updates(network, seed, each.named()) for each in (trainer, rounded)]
-    made = dict(_losses(losses), **_changes(*moved))
+    made = dict(_losses(losses), **_changes(*moved, corrections=trainer.corrections))
     steps = learning_steps(network, batch)
     for step in range(count, steps):
         rounded.step(*examples.make_batch(network, batch, seed, step * batch))
@@ -108,8 +108,9 @@ def _losses(values):
     }
 
 
-def _changes(arrays, rounded):
+def _changes(arrays, rounded, corrections=None):
     """Gradients, or updates, at GRADIENT_POSITIONS of each weight; `rounded` are the same in float32 throughout.
+    `corrections` may be on top: ONNX's running variance is of populations, most frameworks' is the unbiased one.
 
     Behind many batch norms a rounding comes back enlarged, so a weight's tolerance is twice what the float32 numpy is
     off anywhere in it. Of one that this leaves nothing to say of, nothing is said.
@@ -126,6 +127,7 @@ def _changes(arrays, rounded):
     for name, each in found.items():
         spread = max(each["spread"], least)
         tolerance = max(GRADIENT, 2 * float(np.abs(arrays[name] - rounded[name]).max()) / spread)
+        tolerance += float(np.max((corrections or {}).get(name, 0))) / spread
         if tolerance < MEANINGLESS:
             made[name] = dict(each, spread=spread, tolerance=tolerance)
     return made

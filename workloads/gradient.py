@@ -39,7 +39,8 @@ def make_loss(network):
 
 
 def sweep(nodes, weights, inputs, targets, loss, *, definition=Oracle):
-    """Forward and back: (loss, {"conv1.W": gradient}, {"norm1.mean": of this batch, "norm1.var": ...})."""
+    """Forward and back: (loss, {"conv1.W": gradient}, {"norm1.mean": of this batch, "norm1.var": ..., "norm1.count":
+    of how many numbers})."""
     backend = definition(1, "default", "absent")
     tensors = converted(inputs, definition.dtype)
     statistics = {}
@@ -49,6 +50,7 @@ def sweep(nodes, weights, inputs, targets, loss, *, definition=Oracle):
         if node.op == "BatchNormalization":
             x = tensors[node.inputs[0]]
             statistics[node.name + ".mean"], statistics[node.name + ".var"] = x.mean((0, 2, 3)), x.var((0, 2, 3))
+            statistics[node.name + ".count"] = x.size // x.shape[1]
     value, gradient = LOSSES[loss.name](tensors[loss.output], targets)
     return value, _backward(nodes, weights, tensors, {loss.output: gradient}), statistics
 

@@ -29,6 +29,8 @@ class Trainer(object):
             if node.name in weights
         }
         self.momenta = {}
+        self.corrections = {}
+        """{"norm1.var": how much more a running variance is where each batch's is the unbiased one, over n - 1}"""
         self.steps = 0
 
     def step(self, inputs, targets):
@@ -47,6 +49,9 @@ class Trainer(object):
                 for key in ("mean", "var"):
                     array, found = self.weights[node.name][key], statistics["{0}.{1}".format(node.name, key)]
                     self.weights[node.name][key] = keep * array + (1 - keep) * found
+                name = node.name + ".var"
+                more = statistics[name] / max(1, statistics[node.name + ".count"] - 1)
+                self.corrections[name] = keep * self.corrections.get(name, 0) + (1 - keep) * more
         return value
 
     def _sgd(self, name, gradient):
