@@ -20,7 +20,7 @@ class Graph(object):
         self.layers = []
         self.read = set()
 
-    def layer(self, name, kind, bottoms, top, **parameters):
+    def layer(self, name, kind, bottoms, top, loss_weight=None, **parameters):
         """Append one layer that reads Blobs and writes the Blob `top`, in place where that is one of them.
 
         A parameter is a message (`pooling_param`) with its fields: text and numbers as they are, a list repeated.
@@ -28,6 +28,7 @@ class Graph(object):
         self.read.update(bottom.name for bottom in bottoms)
         lines = ['name: "{0}"'.format(name), 'type: "{0}"'.format(kind)]
         lines += ['bottom: "{0}"'.format(bottom.name) for bottom in bottoms] + ['top: "{0}"'.format(top.name)]
+        lines += [] if loss_weight is None else ["loss_weight: {0!r}".format(loss_weight)]
         lines += ["{0} {{ {1} }}".format(key, message(fields)) for key, fields in sorted(parameters.items())]
         self.layers.append("layer {{\n{0}\n}}\n".format("\n".join("  " + line for line in lines)))
         return top
@@ -42,6 +43,20 @@ class Graph(object):
         dims = message({"dim": list(self.inputs[name])})
         shape = "input_param {{ shape {{ {0} }} }}".format(dims)
         return 'layer {{\n  name: "{0}"\n  type: "Input"\n  top: "{0}"\n  {1}\n}}\n'.format(name, shape)
+
+
+def solver(optimizer, net):
+    """A SolverParameter for the net in the file `net`: a constant rate, no decay of weights, nothing shown or saved.
+
+    Caffe's SGD has the rate inside what it remembers, v = momentum * v + rate * g, which a constant one makes the same.
+    """
+    fields = {"net": '"{0}"'.format(net), "base_lr": repr(optimizer.learning_rate), "lr_policy": '"fixed"'}
+    fields.update(weight_decay=0, display=0, snapshot=0, snapshot_after_train=False, solver_mode="CPU")
+    if optimizer.name == "sgd":
+        fields.update(type='"SGD"', momentum=optimizer.momentum)
+    else:
+        fields.update(type='"Adam"', momentum=optimizer.beta1, momentum2=optimizer.beta2, delta=optimizer.epsilon)
+    return message(fields)
 
 
 def message(fields):

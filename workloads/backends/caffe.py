@@ -1,6 +1,7 @@
 """How does Caffe run a network? As a prototxt and blobs, with every product in the BLAS that it was built on."""
 # ruff: noqa: N802, ARG002  (methods are called after ONNX's operators, and all take a node and its weights)
 
+import contextlib
 import ctypes
 import glob
 import os
@@ -13,19 +14,30 @@ import caffe
 
 from workloads.backends import base
 from workloads.backends.base import Unsupported
-from workloads.caffe_graph import Blob, Graph, conv_size, pool_size, window
+from workloads.caffe_graph import Blob, Graph, conv_size, pool_size, solver, window
 from workloads.evidence import identify, maps, symbols
 from workloads.im2col import overwritable
+from workloads.weights import LEARNT
 
 SETTERS = ("openblas_set_num_threads", "MKL_Set_Num_Threads")
+NEEDLESS = ("AveragePool", "Add", "BatchNormalization", "Conv", "Gemm", "MaxPool")
+"""Whose backward pass does not read what its forward pass wrote: others may write over it."""
+
+TARGETS, LOSS = "loss/targets", "loss/value"
+"""Blobs."""
+
 GETTERS = (("openblas", "openblas_get_num_threads"), ("mkl", "MKL_Get_Max_Threads"))
 
 
 class Backend(base.Backend):
-    """Phase TEST. Convolutions are Caffe's im2col and one product per group; all but the products is serial."""
+    """Phase TEST, or TRAIN for gradients. Convolutions are Caffe's im2col and one product per group; all but the
+    products is serial."""
 
     name = "caffe"
     batch_statistics = True
+    differentiates = True
+    trains = True
+    learning = False
 
     def configure(self):
         caffe.set_mode_cpu()
@@ -35,11 +47,11 @@ class Backend(base.Backend):
                     getattr(library, setter)(ctypes.c_int(self.threads))
 
     def build(self, nodes, weights, inputs, outputs):
-        text = self.write(nodes, weights, inputs, outputs)
-        with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as file:
-            file.write(text)
-            file.flush()
+        with written(self.write(nodes, weights, inputs, outputs)) as file:
             self.net = caffe.Net(file.name, caffe.TEST)
+        self._fill(inputs)
+
+    def _fill(self, inputs):
         for layer, arrays in self.parameters.items():
             for index, array in enumerate(arrays):
                 self.net.params[layer][index].data[...] = array
@@ -49,12 +61,76 @@ class Backend(base.Backend):
                 self.feeds.setdefault(name, []).append(self.net.blobs[name])
         self.results = {name: self.net.blobs[blob.name] for name, blob in self.placed.items()}
 
+    def build_gradient(self, nodes, weights, inputs, loss):
+        with written(self._write_loss(nodes, weights, inputs, loss)) as file:
+            self.net = caffe.Net(file.name, caffe.TRAIN)
+        self._fill(inputs)
+        self.step = self._differentiate
+
+    def build_training(self, nodes, weights, inputs, loss, optimizer):
+        with written(self._write_loss(nodes, weights, inputs, loss)) as file:
+            self.solver = make_solver(solver(optimizer, file.name))
+        self.net = self.solver.net
+        self._fill(inputs)
+        self.step = self._train
+
+    def _write_loss(self, nodes, weights, inputs, loss):
+        self.learning, self.fetch = True, self._fetch_loss
+        self.write(nodes, weights, inputs, [loss.output])
+        output = self.placed[loss.output]
+        if loss.name == "cross_entropy":
+            kind, shape, self.share = "SoftmaxWithLoss", output.shape[:1], 1.0
+        else:  # half the sum of squares over the samples
+            kind, shape, self.share = "EuclideanLoss", output.shape, 2.0 / output.shape[1]
+        self.graph.inputs[TARGETS] = shape
+        self.graph.layer("loss", kind, [output, Blob(TARGETS, shape)], Blob(LOSS, ()), loss_weight=self.share)
+        return self.graph.text()
+
+    def load_targets(self, targets):
+        self.net.blobs[TARGETS].data[...] = targets
+
+    def _differentiate(self):
+        self.net.clear_param_diffs()
+        self.net.forward()
+        self.net.backward()
+
+    def _train(self):
+        self.solver.step(1)
+
+    def _fetch_loss(self):
+        return {"loss": self.net.blobs[LOSS].data.reshape(1) * self.share}
+
+    def gradients(self):
+        return {
+            name: self.net.params[layer][index].diff.reshape(shape)
+            for name, (layer, index, shape) in self.places.items()
+            if name.split(".")[1] in LEARNT
+        }
+
+    def trained(self):
+        found = {}
+        for name, (layer, index, shape) in self.places.items():
+            blobs = self.net.params[layer]
+            array = blobs[index].data.reshape(shape)
+            found[name] = array if name.split(".")[1] in LEARNT else array / blobs[2].data
+        return found
+
+    def _hold(self, layer, node, weights, keys):
+        """The node's weights `keys` are the blobs of the layer, in this order."""
+        keys = [key for key in keys if key in weights]
+        self.parameters[layer] = [weights[key] for key in keys]
+        for index, key in enumerate(keys):
+            self.places["{0}.{1}".format(node.name, key)] = layer, index, weights[key].shape
+
     def write(self, nodes, weights, inputs, outputs):
         """The network as text; `parameters` (layer -> arrays), `operands` and `placed` tell what goes where."""
         self.graph = Graph(inputs)
         self.parameters = {}
+        self.places = {}  # name of a weight -> layer, index of its blob there, ONNX's shape
         self.operands = {}  # an input that a product takes as its weight -> the layers
         self.reusable = overwritable(nodes, outputs)
+        if self.learning:
+            self.reusable &= {node.name for node in nodes if node.op in NEEDLESS}
         blobs = {name: Blob(name, tuple(shape)) for name, shape in inputs.items()}
         self.placed = self.walk(self.operators(nodes, weights), blobs, outputs)
         return self.graph.text()
@@ -105,6 +181,9 @@ class Backend(base.Backend):
         how = "{0} exports openblas_get_num_threads, and is linked to no libopenblas".format(os.path.basename(path))
         return [{"kind": "blas", "name": "openblas", "path": path, "core": core, "threads": threads, "how": how}]
 
+    def arithmetic(self):
+        return {"gradients": "on" if self.learning else "off"}
+
     def onednn_state(self):
         return ("absent", None, "Caffe 1.0 has no oneDNN")
 
@@ -117,7 +196,7 @@ class Backend(base.Backend):
         fields.update(num_output=len(w), group=group, bias_term="B" in weights)
         if dilations != (1, 1):
             fields["dilation"] = dilations
-        self.parameters[node.name] = [w] + ([weights["B"]] if "B" in weights else [])
+        self._hold(node.name, node, weights, ("W", "B"))
 
         def conv(x):
             top = Blob(node.name, (x.shape[0], len(w)) + conv_size(x, kernel, strides, pads, dilations))
@@ -126,11 +205,23 @@ class Backend(base.Backend):
         return conv
 
     def BatchNormalization(self, node, weights):
-        """Two layers: BatchNorm in place; not Scale, which copies what it is about to overwrite for a backward pass."""
+        """Two layers: BatchNorm in place; not Scale, which copies what it is about to overwrite for a backward pass.
+
+        BatchNorm keeps sums and the weight of what they sum, its third blob w, which a step makes m * w + 1: it stays
+        what it is, and the sums over it move by ONNX's momentum m, where w is 1 / (1 - m) from the start.
+        """
         own = bool(node.attrs.get("training_mode", 0))
+        if own and not reads_batches():
+            text = "{0}: training_mode: this build's BatchNorm takes running statistics, whatever use_global_stats is"
+            raise Unsupported(text.format(node.name))
         norm = {"use_global_stats": not own, "eps": node.attrs.get("epsilon", 1e-5)}
-        self.parameters[node.name + "/norm"] = [weights["mean"], weights["var"], 1.0]
-        self.parameters[node.name] = [weights["scale"], weights["B"]]
+        self._hold(node.name + "/norm", node, weights, ("mean", "var"))
+        total = 1.0
+        if self.learning:
+            norm["moving_average_fraction"] = node.attrs.get("momentum", 0.9)
+            total = 1 / (1 - norm["moving_average_fraction"])
+        self.parameters[node.name + "/norm"] = [weights["mean"] * total, weights["var"] * total, total]
+        self._hold(node.name, node, weights, ("scale", "B"))
 
         def batch_normalization(x):
             between = x if node.inputs[0] in self.reusable else Blob(node.name + "/norm", x.shape)
@@ -190,7 +281,7 @@ class Backend(base.Backend):
         if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
             raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
         b, transposed = weights["B"], bool(node.attrs.get("transB", 0))
-        self.parameters[node.name] = [b] + ([weights["C"].reshape(-1)] if "C" in weights else [])
+        self._hold(node.name, node, weights, ("B", "C"))
         width = b.shape[0] if transposed else b.shape[1]
         return lambda x: self._product(node, x, width, transposed, "C" in weights)
 
@@ -259,6 +350,31 @@ class Backend(base.Backend):
     def Softmax(self, node, weights):
         fields = {"axis": node.attrs.get("axis", -1)}
         return lambda x: self.graph.layer(node.name, "Softmax", [x], Blob(node.name, x.shape), softmax_param=fields)
+
+
+@contextlib.contextmanager
+def written(text):
+    """A file that holds the text as long as the context does."""
+    with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as file:
+        file.write(text)
+        file.flush()
+        yield file
+
+
+def make_solver(text):
+    """A solver, and the net that it trains, of a SolverParameter."""
+    with written(text) as file:
+        return caffe.get_solver(file.name)
+
+
+def reads_batches():
+    """Whether BatchNorm takes the statistics of its batch where it is told to: not in every build."""
+    graph, x = Graph({"x": (2, 1, 1, 1)}), Blob("x", (2, 1, 1, 1))
+    graph.layer("norm", "BatchNorm", [x], Blob("norm", x.shape), batch_norm_param={"use_global_stats": False})
+    with written(graph.text()) as file:
+        net = caffe.Net(file.name, caffe.TEST)
+    net.forward()
+    return bool(net.params["norm"][2].data[0] > 0)  # it counts the batches that it has seen
 
 
 def rounding_down(node):

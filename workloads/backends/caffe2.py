@@ -13,9 +13,13 @@ from workloads.backends import base
 from workloads.backends.base import Unsupported
 from workloads.evidence import maps, mkl, symbols
 from workloads.im2col import overwritable
+from workloads.weights import LEARNT
 
 LIBRARIES = ("libtorch_cpu.so", "libcaffe2.so")
 """Where the CPU's operators are, and MKL with them."""
+
+NEEDLESS = ("Add", "BatchNormalization", "Conv", "Gemm")
+"""Whose gradient does not read what they wrote: a ReLU may write over it."""
 
 
 class Backend(base.Backend):
@@ -29,6 +33,10 @@ class Backend(base.Backend):
     name = "caffe2"
     module = "caffe2"
     modes = ("default", "fused", "eigen")
+    batch_statistics = True
+    differentiates = True
+    trains = True
+    learning = False
     listens_at_start = True
 
     def configure(self):
@@ -42,8 +50,17 @@ class Backend(base.Backend):
         self.option = core.DeviceOption(caffe2_pb2.IDEEP if self.ideep else caffe2_pb2.CPU)
 
     def build(self, nodes, weights, inputs, outputs):
+        self._write(nodes, weights, inputs, outputs)
+        if self.execution == "fused":
+            self._fuse()
+        self._create()
+
+    def _write(self, nodes, weights, inputs, outputs):
         self.outputs = list(outputs)
+        self.kept = {}  # name of a weight, and of its blob -> whether it is there transposed
         self.reusable = overwritable(nodes, outputs)
+        if self.learning:
+            self.reusable &= {node.name for node in nodes if node.op in NEEDLESS}
         self.ranks = ranks(nodes, inputs)
         images = [name for name in outputs if self.ranks[name] > 2]
         if self.ideep and images:
@@ -55,11 +72,78 @@ class Backend(base.Backend):
             self.blobs = self.walk(self.operators(nodes, weights), {name: name for name in inputs}, self.outputs)
         self.net.Proto().external_output.extend(sorted(set(self.blobs.values())))
         self.written = len(self.net.Proto().op)
-        if self.execution == "fused":
-            self._fuse()
+
+    def _create(self):
         self.net.Proto().name = "net"  # the transformations forget both
         self.net.Proto().type = "simple"
         workspace.CreateNet(self.net)
+
+    def build_gradient(self, nodes, weights, inputs, loss):
+        self._learn(nodes, weights, inputs, loss)
+        self._create()
+
+    def build_training(self, nodes, weights, inputs, loss, optimizer):
+        self._learn(nodes, weights, inputs, loss)
+        self._update(optimizer)
+        self._create()
+
+    def _learn(self, nodes, weights, inputs, loss):
+        if self.ideep or self.execution == "fused":
+            raise Unsupported("gradients: here they are of the CPU's operators, not of IDEEP's, nor of a fused net")
+        self.learning = True
+        self._write(nodes, weights, inputs, [loss.output])
+        output = self.blobs[loss.output]
+        if loss.name == "cross_entropy":
+            self._add("SoftmaxWithLoss", [output, self._feed("targets", np.zeros(1, np.int32))], ["prob", "loss"])
+        else:  # half the squares, summed over a sample
+            size = weights[nodes[-1].name]["C"].size
+            self._add("SquaredL2Distance", [output, self._feed("targets", np.zeros(1))], ["distances"])
+            self._add("AveragedLoss", ["distances"], ["half"])
+            self._add("Scale", ["half"], ["loss"], scale=2.0 / size)
+        self.net.AddExternalInput("targets")
+        made = self.net.AddGradientOperators(["loss"])
+        self.changes = {name: str(made[name]) for name in self.kept if name.split(".")[1] in LEARNT}
+        self.fetch = self._fetch_loss
+
+    def _update(self, optimizer):
+        """Caffe2's SGD remembers v = momentum * v + rate * g, which is the same where the rate is constant."""
+        adam = optimizer.name == "adam"
+        rate = -optimizer.learning_rate if adam else optimizer.learning_rate  # one adds what the other subtracts
+        self.net.AddExternalInput(self._feed("rate", np.array([rate])))
+        if adam:
+            self.net.AddExternalInput(self._feed("steps", np.zeros(1, np.int64)))
+        for name, change in self.changes.items():
+            slots = [name + ".first", name + ".second"][: 1 + adam]
+            for slot in slots:
+                self.net.AddExternalInput(self._feed(slot, np.zeros_like(workspace.FetchBlob(name))))
+            if adam:
+                betas = {"beta1": optimizer.beta1, "beta2": optimizer.beta2, "epsilon": optimizer.epsilon}
+                self._add("Adam", [name] + slots + [change, "rate", "steps"], [name] + slots, **betas)
+            else:
+                read = [change] + slots + ["rate", name]
+                self._add("MomentumSGDUpdate", read, [change] + slots + [name], momentum=optimizer.momentum, nesterov=0)
+        if adam:
+            self._add("Iter", ["steps"], ["steps"])
+
+    def _add(self, kind, inputs, outputs, **arguments):
+        """Append one operator."""
+        self.net.Proto().op.extend([core.CreateOperator(kind, inputs, outputs, device_option=self.option, **arguments)])
+
+    def load_targets(self, targets):
+        self._feed("targets", targets.astype(np.int32) if targets.dtype.kind == "i" else targets)
+
+    def _fetch_loss(self):
+        return {"loss": workspace.C.fetch_blob("loss").reshape(1)}
+
+    def gradients(self):
+        return {name: self._fetched(name, change) for name, change in self.changes.items()}
+
+    def trained(self):
+        return {name: self._fetched(name, name) for name in self.kept}
+
+    def _fetched(self, name, blob):
+        array = workspace.FetchBlob(blob)
+        return np.ascontiguousarray(array.T) if self.kept[name] else array
 
     def load(self, arrays):
         for name, array in arrays.items():
@@ -80,15 +164,17 @@ class Backend(base.Backend):
             transformations.fuseConvBN(self.net)
 
     def _feed(self, blob, array):
-        if not workspace.FeedBlob(blob, np.ascontiguousarray(array, np.float32), self.option):
+        array = np.ascontiguousarray(array, array.dtype if array.dtype.kind == "i" else np.float32)
+        if not workspace.FeedBlob(blob, array, self.option):
             raise RuntimeError("workspace.FeedBlob refused {0}".format(blob))
         return blob
 
-    def _weights(self, node, weights):
-        """ONNX's input name -> the blob that holds it."""
+    def _weights(self, node, weights, transposed=""):
+        """ONNX's input name -> the blob that holds it; the one called `transposed` is another way round than ONNX's."""
         made = {}
         for key, array in weights.items():
             made[key] = self._feed("{0}.{1}".format(node.name, key), array)
+            self.kept[made[key]] = key == transposed
             self.net.AddExternalInput(made[key])
         return made
 
@@ -97,9 +183,7 @@ class Backend(base.Backend):
 
         def add(*inputs):
             output = inputs[0] if in_place and node.inputs[0] in self.reusable else node.name
-            self.net.Proto().op.extend(
-                [core.CreateOperator(kind, list(inputs) + blobs, [output], device_option=self.option, **arguments)]
-            )
+            self._add(kind, list(inputs) + blobs, [output], **arguments)
             return output
 
         return add
@@ -192,7 +276,22 @@ class Backend(base.Backend):
             epsilon = 1e-5
         w = self._weights(node, given)
         blobs = [w[key] for key in ("scale", "B", "mean", "var")]
+        if node.attrs.get("training_mode", 0):
+            return self._norm_of_the_batch(node, blobs, epsilon)
         return self._operator("SpatialBN", node, blobs, in_place=True, is_test=1, epsilon=epsilon, order="NCHW")
+
+    def _norm_of_the_batch(self, node, blobs, epsilon):
+        """It moves the running statistics in place."""
+        if self.ideep or self.execution == "fused":
+            raise Unsupported("{0}: training_mode: here it is the CPU's own operator's".format(node.name))
+        arguments = {"is_test": 0, "epsilon": epsilon, "momentum": node.attrs.get("momentum", 0.9), "order": "NCHW"}
+
+        def norm(x):
+            outputs = [node.name] + blobs[2:] + [node.name + ".saved_mean", node.name + ".saved_inverse"]
+            self._add("SpatialBN", [x] + blobs, outputs, **arguments)
+            return node.name
+
+        return norm
 
     def Relu(self, node, weights):
         return self._operator("Relu", node, [], in_place=True)
@@ -221,7 +320,7 @@ class Backend(base.Backend):
         if not node.attrs.get("transB", 0):
             given["B"] = given["B"].T
         given.setdefault("C", np.zeros(len(given["B"]), np.float32))
-        w = self._weights(node, given)
+        w = self._weights(node, given, transposed="" if node.attrs.get("transB", 0) else "B")
         return self._operator("FC", node, [w["B"], w["C"]])
 
     def MatMul(self, node, weights):
@@ -241,9 +340,7 @@ class Backend(base.Backend):
 
         def concat(*inputs):
             outputs = [node.name, node.name + ".split"]
-            self.net.Proto().op.extend(
-                [core.CreateOperator("Concat", list(inputs), outputs, device_option=self.option, axis=axis)]
-            )
+            self._add("Concat", list(inputs), outputs, axis=axis)
             return node.name
 
         return concat

@@ -12,22 +12,105 @@ class Backend(base.Backend):
     """Images have CNTK's batch axis, which is no axis of a shape; two inputs of a product have none."""
 
     name = "cntk"
+    differentiates = True
+    trains = True
+    learning = False
 
     def configure(self):
+        self.owners = {}
+        self.learnt = {}  # name -> parameter, its shape in ONNX's layout, whether it is there transposed
         C.device.try_set_default_device(C.device.cpu())
         C.cntk_py.set_max_num_cputhreads(self.threads)
 
     def build(self, nodes, weights, inputs, outputs):
         self.outputs = list(outputs)
+        found = self._graph(nodes, weights, inputs)
+        self.function = C.combine([found[name] for name in self.outputs])
+        self.results = self.function.outputs
+
+    def _graph(self, nodes, weights, inputs):
         self.variables = {
             name: C.input_variable(shape[1:], np.float32, name=name)
             if len(shape) == 4
             else C.input_variable(shape, np.float32, dynamic_axes=[], name=name)
             for name, shape in inputs.items()
         }
-        found = self.walk(self.operators(nodes, weights), self.variables, outputs)
-        self.function = C.combine([found[name] for name in self.outputs])
-        self.results = self.function.outputs
+        return self.walk(self.operators(nodes, weights), self.variables, self.outputs)
+
+    def build_gradient(self, nodes, weights, inputs, loss):
+        self._learn(nodes, weights, inputs, loss)
+        self.step = self._differentiate
+
+    def build_training(self, nodes, weights, inputs, loss, optimizer):
+        """By the mean over the batch: CNTK's own gradients are sums over it. Without `unit_gain` what it remembers is
+        v = momentum * v + g."""
+        if optimizer.name != "sgd":
+            raise Unsupported("{0}: CNTK's puts no correction of its start into it".format(optimizer.name))
+        batch = self._learn(nodes, weights, inputs, loss)
+        rate = C.learning_parameter_schedule(optimizer.learning_rate, minibatch_size=batch)
+        momentum = C.momentum_schedule(optimizer.momentum, minibatch_size=batch)
+        learner = C.momentum_sgd(self.parameters, rate, momentum, unit_gain=False, minibatch_size=batch)
+        self.trainer = C.Trainer(None, (self.loss, None), [learner])
+        self.step = self._train
+
+    def _learn(self, nodes, weights, inputs, loss):
+        self.learning = True
+        self.owners = base.owners(weights)
+        self.outputs = [loss.output]
+        output = self._graph(nodes, weights, inputs)[loss.output]
+        if loss.name == "cross_entropy":
+            self.targets = C.input_variable(output.shape, np.float32, is_sparse=True, name="targets")
+            self.classes = output.shape[0]
+            self.loss = C.cross_entropy_with_softmax(output, self.targets)
+        else:
+            self.targets = C.input_variable(output.shape, np.float32, name="targets")
+            self.classes = None
+            self.loss = C.reduce_mean(C.square(output - self.targets))
+        self.parameters = [parameter for parameter, _, _ in self.learnt.values()]
+        self.results = self.loss.outputs
+        self.fetch = self._fetch_loss
+        (batch,) = {shape[0] for shape in inputs.values()}
+        return batch
+
+    def load_targets(self, targets):
+        if self.classes is None:
+            value = C.Value(np.ascontiguousarray(targets, np.float32))
+        else:
+            value = C.Value.one_hot([int(label) for label in targets], self.classes)
+        self.values[self.targets] = value
+
+    def _differentiate(self):
+        state, found = self.loss.forward(self.values, self.loss.outputs, set(self.loss.outputs), as_numpy=False)
+        losses = found[self.loss.output].asarray()
+        self.value = losses.mean()
+        share = np.full_like(losses, 1.0 / len(losses))
+        self.found = self.loss.backward(state, {self.loss.output: share}, set(self.parameters), as_numpy=False)
+
+    def _train(self):
+        self.trainer.train_minibatch(self.values)
+        self.value = self.trainer.previous_minibatch_loss_average
+
+    def _fetch_loss(self):
+        return {"loss": np.array([self.value], np.float32)}
+
+    def gradients(self):
+        return {
+            name: restored(self.found[parameter].asarray(), shape, transposed)
+            for name, (parameter, shape, transposed) in self.learnt.items()
+        }
+
+    def trained(self):
+        return {
+            name: restored(parameter.value, shape, transposed)
+            for name, (parameter, shape, transposed) in self.learnt.items()
+        }
+
+    def _weight(self, array, shape=None, *, transposed=False):
+        """The parameter of one weight, in the shape that a function here wants."""
+        made = C.parameter(init=np.ascontiguousarray(array.T if transposed else array.reshape(shape or array.shape)))
+        if self.learning:
+            self.learnt[self.owners[id(array)]] = made, array.shape, transposed
+        return made
 
     def load(self, arrays):
         # A value over a batch has an axis for the samples, and its memory is CNTK's own.
@@ -57,8 +140,8 @@ class Backend(base.Backend):
         return ", ".join(sorted({np.dtype(result.dtype).name for result in self.results}))
 
     def arithmetic(self):
-        # step() names no output in `keep_for_backward`, and nothing else is kept.
-        return {"gradients": "off"}
+        # Without them step() names no output in `keep_for_backward`, and nothing else is kept.
+        return {"gradients": "on" if self.learning else "off"}
 
     def onednn_state(self):
         return (
@@ -70,8 +153,8 @@ class Backend(base.Backend):
     # -- ONNX's operators ------------------------------------------------------------------------------------------
 
     def Conv(self, node, weights):
-        w = C.parameter(init=weights["W"])
-        b = C.parameter(init=weights["B"].reshape(-1, 1, 1)) if "B" in weights else None
+        w = self._weight(weights["W"])
+        b = self._weight(weights["B"], (-1, 1, 1)) if "B" in weights else None
         kernel, strides = weights["W"].shape[2:], tuple(node.attrs.get("strides", [1, 1]))
         dilations, group = tuple(node.attrs.get("dilations", [1, 1])), node.attrs.get("group", 1)
 
@@ -133,11 +216,10 @@ class Backend(base.Backend):
     def Gemm(self, node, weights):
         if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
             raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
-        matrix = weights["B"].T if node.attrs.get("transB", 0) else weights["B"]
-        b = C.parameter(init=np.ascontiguousarray(matrix))  # inputs x outputs
+        b = self._weight(weights["B"], transposed=bool(node.attrs.get("transB", 0)))  # inputs x outputs
         if "C" not in weights:
             return lambda x: C.times(x, b)
-        c = C.parameter(init=weights["C"])
+        c = self._weight(weights["C"])
         return lambda x: C.times(x, b) + c
 
     def MatMul(self, node, weights):
@@ -172,6 +254,11 @@ class Backend(base.Backend):
         if node.attrs.get("axis", -1) not in (-1, 1):
             raise Unsupported("{0}: Softmax along axis {1}".format(node.name, node.attrs["axis"]))
         return lambda x: C.softmax(x, axis=-1)
+
+
+def restored(array, shape, transposed):
+    """In ONNX's layout."""
+    return np.ascontiguousarray(array.T) if transposed else array.reshape(shape)
 
 
 def padded(x, node, kernel, strides, border):

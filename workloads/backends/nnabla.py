@@ -6,6 +6,7 @@ import re
 
 import nnabla as nn
 import nnabla.functions as F  # noqa: N812  (its usual name)
+import nnabla.solvers as S  # noqa: N812  (its usual name)
 import numpy as np
 from nnabla.ext_utils import get_extension_context
 
@@ -24,19 +25,105 @@ class Backend(base.Backend):
 
     name = "nnabla"
     modes = ("default", "imperative")
+    batch_statistics = True
+    differentiates = True
+    trains = True
+    learning = False
 
     def configure(self):
+        self.owners = {}
+        self.learnt = {}  # name -> variable
+        self.stored = {}  # name -> (shape in ONNX's layout, whether it is stored transposed)
         nn.set_default_context(get_extension_context("cpu", type_config="float"))
 
     def build(self, nodes, weights, inputs, outputs):
-        self.outputs = list(outputs)
-        self.overwritable = im2col.overwritable(nodes, outputs)
-        self.inputs = {name: nn.Variable(shape) for name, shape in inputs.items()}
-        self.made = self.operators(nodes, weights)
+        self._make(nodes, weights, inputs, outputs)
         if self.execution == "default":
             self.result = self.walk(self.made, self.inputs, self.outputs)
             for variable in self.result.values():
                 variable.persistent = True  # others are cleared as soon as nobody needs them
+
+    def _make(self, nodes, weights, inputs, outputs):
+        self.outputs = list(outputs)
+        self.owners = base.owners(weights)
+        self.overwritable = im2col.overwritable(nodes, outputs)
+        self.inputs = {name: nn.Variable(shape) for name, shape in inputs.items()}
+        self.made = self.operators(nodes, weights)
+
+    def build_gradient(self, nodes, weights, inputs, loss):
+        self._learn(nodes, weights, inputs, loss)
+        self.step = self._differentiate
+
+    def build_training(self, nodes, weights, inputs, loss, optimizer):
+        self._learn(nodes, weights, inputs, loss)
+        if optimizer.name == "sgd":
+            self.solver = S.Momentum(optimizer.learning_rate, optimizer.momentum)
+        else:
+            self.solver = S.Adam(optimizer.learning_rate, optimizer.beta1, optimizer.beta2, optimizer.epsilon)
+        self.solver.set_parameters(self.learnt)
+        self.step = self._train
+
+    def _learn(self, nodes, weights, inputs, loss):
+        self.learning = True
+        self._make(nodes, weights, inputs, [loss.output])
+        self.loss, self.targets = loss, None
+        self.fetch = self._fetch_loss
+
+    def load_targets(self, targets):
+        targets = targets.reshape(len(targets), -1)
+        if self.targets is None:
+            self.targets = nn.Variable(targets.shape)
+            if self.execution == "default":
+                self.result = {"loss": self._graph()}
+                self.result["loss"].persistent = True
+        self.targets.d = targets
+
+    def _graph(self):
+        output = self.walk(self.made, self.inputs, self.outputs)[self.loss.output]
+        if self.loss.name == "cross_entropy":
+            return F.mean(F.softmax_cross_entropy(output, self.targets))
+        return F.mean(F.squared_error(output, self.targets))
+
+    def _differentiate(self):
+        for variable in self.learnt.values():
+            variable.grad.zero()
+        self._backward()
+
+    def _train(self):
+        self.solver.zero_grad()
+        self._backward()
+        self.solver.update()
+
+    def _backward(self):
+        if self.execution == "default":
+            self.result["loss"].forward(clear_no_need_grad=True)
+        else:
+            with nn.auto_forward():
+                self.result = {"loss": self._graph()}
+        self.result["loss"].backward(clear_buffer=True)
+
+    def _fetch_loss(self):
+        return {"loss": np.array(self.result["loss"].d).reshape(1)}  # .d is the memory itself
+
+    def gradients(self):
+        return {name: self._restored(name, variable.g) for name, variable in self.learnt.items()}
+
+    def trained(self):
+        return {name: self._restored(name, variable.d) for name, variable in self.learnt.items()}
+
+    def _restored(self, name, array):
+        shape, transposed = self.stored[name]
+        return array.T if transposed else array.reshape(shape)
+
+    def _weight(self, array, shape=None, *, transposed=False):
+        """The variable of one weight, in the shape that a function here wants."""
+        found = np.ascontiguousarray(array.T if transposed else array.reshape(shape or array.shape))
+        made = nn.Variable.from_numpy_array(found, need_grad=self.learning)
+        if self.learning:
+            name = self.owners[id(array)]
+            self.stored[name] = array.shape, transposed
+            self.learnt[name] = made
+        return made
 
     def load(self, arrays):
         for name, array in arrays.items():
@@ -84,16 +171,16 @@ class Backend(base.Backend):
 
     def Conv(self, node, weights):
         w, group = weights["W"], node.attrs.get("group", 1)
-        bias = variable(weights["B"]) if "B" in weights else None
+        bias = self._weight(weights["B"]) if "B" in weights else None
         strides, dilations = tuple(node.attrs.get("strides", (1, 1))), tuple(node.attrs.get("dilations", (1, 1)))
         before, pads = split_pads(node)
         if group > 1 and w.shape[1] == 1:  # a function of its own: with groups, each channel is a product of matrices
-            kernel, multiplier = variable(w.reshape((w.shape[0],) + w.shape[2:])), w.shape[0] // group
+            kernel, multiplier = self._weight(w, (w.shape[0],) + w.shape[2:]), w.shape[0] // group
 
             def convolved(x):
                 return F.depthwise_convolution(x, kernel, bias, 1, pads, strides, dilations, multiplier)
         else:
-            kernel = variable(w)
+            kernel = self._weight(w)
 
             def convolved(x):
                 return F.convolution(x, kernel, bias, 1, pads, strides, dilations, group)
@@ -101,9 +188,12 @@ class Backend(base.Backend):
         return (lambda x: convolved(F.pad(x, before))) if before else convolved
 
     def BatchNormalization(self, node, weights):
-        args = [variable(weights[key].reshape(1, -1, 1, 1)) for key in ("B", "scale", "mean", "var")]
-        epsilon = node.attrs.get("epsilon", 1e-5)
-        return lambda x: F.batch_normalization(x, *args, eps=epsilon, batch_stat=False)
+        if self.learning:
+            text = "{0}: gradients: batch_normalization has a batch's variance as E[x*x] - E[x]*E[x] in float32, {1}"
+            raise Unsupported(text.format(node.name, "which moves those of other layers by 1 to 9 % of their spread"))
+        args = [self._weight(weights[key], (1, -1, 1, 1)) for key in ("B", "scale", "mean", "var")]
+        own, epsilon = bool(node.attrs.get("training_mode", 0)), node.attrs.get("epsilon", 1e-5)
+        return lambda x: F.batch_normalization(x, *args, eps=epsilon, batch_stat=own)
 
     def Relu(self, node, weights):
         inplace = node.inputs[0] in self.overwritable
@@ -145,8 +235,8 @@ class Backend(base.Backend):
     def Gemm(self, node, weights):
         if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
             raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
-        b = variable(weights["B"].T if node.attrs.get("transB", 0) else weights["B"])  # affine wants [in, out]
-        c = variable(weights["C"]) if "C" in weights else None
+        b = self._weight(weights["B"], transposed=bool(node.attrs.get("transB", 0)))  # affine wants [in, out]
+        c = self._weight(weights["C"]) if "C" in weights else None
         return lambda x: F.affine(x, b, c)
 
     def MatMul(self, node, weights):
@@ -171,11 +261,6 @@ class Backend(base.Backend):
     def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)
         return lambda x: F.softmax(x, axis % len(x.shape))
-
-
-def variable(array):
-    """A weight, without a gradient."""
-    return nn.Variable.from_numpy_array(np.ascontiguousarray(array), need_grad=False)
 
 
 def split_pads(node):

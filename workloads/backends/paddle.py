@@ -25,11 +25,11 @@ class Network(paddle.nn.Layer):
         super().__init__()
         self.function = None
 
-    def parameter(self, array):
+    def parameter(self, array, *, learnt=False):
         """The array as a parameter; Assign refuses arrays of this size."""
         made = self.create_parameter(list(array.shape), default_initializer=paddle.nn.initializer.Constant(0.0))
         made.set_value(np.ascontiguousarray(array))
-        made.stop_gradient = True
+        made.stop_gradient = not learnt
         self.add_parameter("weight_{0}".format(len(self.parameters())), made)
         return made
 
@@ -47,6 +47,10 @@ class Backend(base.Backend):
 
     name = "paddle"
     modes = ("default", "static", "eager")
+    batch_statistics = True
+    differentiates = True
+    trains = True
+    learning = False
 
     def configure(self):
         if self.execution != "default" and self.onednn == "on":
@@ -55,6 +59,8 @@ class Backend(base.Backend):
         paddle.set_flags({THREADS: self.threads})
         paddle.base.core.set_num_threads(self.threads)  # dygraph reads the flag once, when it is imported
         self.network = Network()
+        self.owners = {}
+        self.learnt, self.running = {}, {}  # name -> (parameter, whether it is stored transposed)
 
     def build(self, nodes, weights, inputs, outputs):
         self.outputs = list(outputs)
@@ -74,6 +80,71 @@ class Backend(base.Backend):
         elif self.execution == "static":
             specs = [paddle.static.InputSpec(list(shape), "float32", name) for name, shape in inputs.items()]
             self.network = paddle.jit.to_static(self.network, input_spec=[specs], full_graph=True)
+
+    def build_gradient(self, nodes, weights, inputs, loss):
+        self._learn(nodes, weights, inputs, loss)
+        self.step = self._differentiate
+
+    def build_training(self, nodes, weights, inputs, loss, optimizer):
+        self._learn(nodes, weights, inputs, loss)
+        rate, learnt = optimizer.learning_rate, [parameter for parameter, _ in self.learnt.values()]
+        if optimizer.name == "sgd":
+            self.optimizer = paddle.optimizer.Momentum(rate, optimizer.momentum, learnt)
+        else:
+            betas = (optimizer.beta1, optimizer.beta2)
+            self.optimizer = paddle.optimizer.Adam(rate, *betas, epsilon=optimizer.epsilon, parameters=learnt)
+        self.step = self._train
+
+    def _learn(self, nodes, weights, inputs, loss):
+        if self.execution == "default":
+            raise Unsupported("mode 'default': the inference engine has no gradients; 'static' and 'eager' have")
+        self.learning = True
+        self.owners = base.owners(weights)
+        self.names = list(inputs)
+        made = self.operators(nodes, weights)
+        walk = paddle.jit.not_to_static(self.walk)
+        compared = {"cross_entropy": F.cross_entropy, "mean_squared_error": F.mse_loss}[loss.name]
+
+        def function(tensors):
+            found = walk(made, dict(zip(self.names, tensors)), [loss.output])  # noqa: B905  (3.10 has it)
+            return [compared(found[loss.output], tensors[-1])]
+
+        self.network.function = function
+        self.network.train()
+        if self.execution == "static":
+            self.network = paddle.jit.to_static(self.network, full_graph=True)
+        self.fetch = self._fetch_loss
+
+    def load_targets(self, targets):
+        self.targets = paddle.to_tensor(targets)
+
+    def _differentiate(self):
+        for parameter, _ in self.learnt.values():
+            parameter.clear_gradient(set_to_zero=False)
+        self.result = self.network(self.tensors + [self.targets])
+        self.result[0].backward()
+
+    def _train(self):
+        self.optimizer.clear_grad(set_to_zero=False)
+        self.result = self.network(self.tensors + [self.targets])
+        self.result[0].backward()
+        self.optimizer.step()
+
+    def _fetch_loss(self):
+        return {"loss": self.result[0].numpy().reshape(1)}
+
+    def gradients(self):
+        return {name: restored(parameter.grad, turned) for name, (parameter, turned) in self.learnt.items()}
+
+    def trained(self):
+        now = dict(self.learnt, **self.running)
+        return {name: restored(parameter, turned) for name, (parameter, turned) in now.items()}
+
+    def _weight(self, array, *, transposed=False, learnt=True):
+        made = self.network.parameter(array.T if transposed else array, learnt=self.learning and learnt)
+        if self.learning:
+            (self.learnt if learnt else self.running)[self.owners[id(array)]] = made, transposed
+        return made
 
     def _deploy(self, inputs):
         specs = [paddle.static.InputSpec(list(shape), "float32", name) for name, shape in inputs.items()]
@@ -175,15 +246,18 @@ class Backend(base.Backend):
     # -- ONNX's operators ------------------------------------------------------------------------------------------
 
     def Conv(self, node, weights):
-        w = self.network.parameter(weights["W"])
-        b = self.network.parameter(weights["B"]) if "B" in weights else None
+        w = self._weight(weights["W"])
+        b = self._weight(weights["B"]) if "B" in weights else None
         strides, dilations = node.attrs.get("strides", [1, 1]), node.attrs.get("dilations", [1, 1])
         pads, group = padding(node), node.attrs.get("group", 1)
         return lambda x: F.conv2d(x, w, b, strides, pads, dilations, group)
 
     def BatchNormalization(self, node, weights):
-        scale, shift, mean, var = (self.network.parameter(weights[key]) for key in ("scale", "B", "mean", "var"))
-        epsilon = node.attrs.get("epsilon", 1e-5)
+        scale, shift = (self._weight(weights[key]) for key in ("scale", "B"))
+        mean, var = (self._weight(weights[key], learnt=False) for key in ("mean", "var"))
+        epsilon, keep = node.attrs.get("epsilon", 1e-5), node.attrs.get("momentum", 0.9)
+        if node.attrs.get("training_mode", 0):
+            return lambda x: F.batch_norm(x, mean, var, scale, shift, training=True, momentum=keep, epsilon=epsilon)
         return lambda x: F.batch_norm(x, mean, var, scale, shift, training=False, epsilon=epsilon)
 
     def Relu(self, node, weights):
@@ -213,8 +287,8 @@ class Backend(base.Backend):
     def Gemm(self, node, weights):
         if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
             raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
-        b = self.network.parameter(weights["B"].T if node.attrs.get("transB", 0) else weights["B"])  # [in, out]
-        c = self.network.parameter(weights["C"]) if "C" in weights else None
+        b = self._weight(weights["B"], transposed=bool(node.attrs.get("transB", 0)))  # [in, out]
+        c = self._weight(weights["C"]) if "C" in weights else None
         return lambda x: F.linear(x, b, c)
 
     def MatMul(self, node, weights):
@@ -244,6 +318,12 @@ class Backend(base.Backend):
     def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)
         return lambda x: F.softmax(x, axis)
+
+
+def restored(tensor, transposed):
+    """A float32 array in ONNX's layout."""
+    array = tensor.numpy()
+    return np.ascontiguousarray(array.T) if transposed else array
 
 
 def padding(node):

@@ -5,7 +5,7 @@ import platform
 import re
 import subprocess
 
-from tinygrad import Device, Tensor, TinyJit
+from tinygrad import Device, Tensor, TinyJit, nn
 from tinygrad.engine.jit import JitError
 from tinygrad.helpers import ALLOW_TF32, BEAM, DEV, JIT, NUM_CPU_THREADS, PARALLEL, TRAINING, WINO
 
@@ -20,8 +20,13 @@ class Backend(base.Backend):
     """`default` replays the kernels that TinyJit captured; their code is what the heuristics choose, without search."""
 
     name = "tinygrad"
+    batch_statistics = True
+    differentiates = True
+    trains = True
 
     def configure(self):
+        self.owners = {}
+        self.learnt, self.running = {}, {}  # name -> tensor
         DEV.value = DEVICE  # otherwise whatever accelerator it finds first
         NUM_CPU_THREADS.value = self.threads
         PARALLEL.value = 0  # no pool of compiling processes: it would share the CPUs of the trial
@@ -41,6 +46,72 @@ class Backend(base.Backend):
                     tensor.numpy()
         except JitError as problem:
             raise Unsupported("TinyJit: {0}".format(problem)) from problem
+
+    def build_gradient(self, nodes, weights, inputs, loss):
+        compared = self._learn(nodes, weights, loss)
+
+        def network(targets, **tensors):
+            value = compared(targets, tensors)
+            found = value.gradient(*self.learnt.values())
+            return dict(zip(self.learnt, found), loss=value)  # noqa: B905  (3.10 has it)
+
+        self.network = TinyJit(network)
+
+    def build_training(self, nodes, weights, inputs, loss, optimizer):
+        """Nothing is captured here, as it would train: the first step runs as it comes, the second is captured."""
+        TRAINING.value = 1  # the optimizer asks
+        compared = self._learn(nodes, weights, loss)
+        learnt, rate = list(self.learnt.values()), optimizer.learning_rate
+        if optimizer.name == "sgd":
+            made = nn.optim.SGD(learnt, rate, optimizer.momentum)
+        else:
+            made = nn.optim.Adam(learnt, rate, optimizer.beta1, optimizer.beta2, optimizer.epsilon)
+
+        def network(targets, **tensors):
+            made.zero_grad()
+            value = compared(targets, tensors)
+            value.backward()
+            Tensor.realize(value, *made.schedule_step(), *self.running.values())
+            return {"loss": value}
+
+        self.network = TinyJit(network)
+
+    def _learn(self, nodes, weights, loss):
+        self.owners = base.owners(weights)
+        made = self.operators(nodes, weights)
+        self.step, self.fetch = self._replay, self._fetch_loss
+
+        def compared(targets, tensors):
+            output = self.walk(made, tensors, [loss.output])[loss.output]
+            if loss.name == "cross_entropy":
+                return output.sparse_categorical_crossentropy(targets)
+            return (output - targets).square().mean()
+
+        return compared
+
+    def load_targets(self, targets):
+        self.targets = placed(targets)
+
+    def _replay(self):
+        try:
+            self.result = self.network(self.targets, **self.tensors)
+        except JitError as problem:
+            raise Unsupported("TinyJit: {0}".format(problem)) from problem
+
+    def _fetch_loss(self):
+        return {"loss": self.result["loss"].numpy().reshape(1)}
+
+    def gradients(self):
+        return {name: self.result[name].numpy() for name in self.learnt}
+
+    def trained(self):
+        return {name: tensor.numpy() for name, tensor in dict(self.learnt, **self.running).items()}
+
+    def _weight(self, array, *, learnt=True):
+        made = placed(array)
+        if id(array) in self.owners:
+            (self.learnt if learnt else self.running)[self.owners[id(array)]] = made
+        return made
 
     def load(self, arrays):
         self.tensors = {name: placed(array) for name, array in arrays.items()}
@@ -68,22 +139,36 @@ class Backend(base.Backend):
         return {"NUM_CPU_THREADS": NUM_CPU_THREADS.value}
 
     def arithmetic(self):
-        # no gradients here: it derives them when backward() is called, and records nothing before that
-        return {"tf32": "allowed" if ALLOW_TF32.value else "off"}
+        found = {"tf32": "allowed" if ALLOW_TF32.value else "off"}
+        if self.learnt:  # elsewhere nothing to say: it derives them when they are asked for, and records nothing before
+            found["gradients"] = "on"
+        return found
 
     # -- ONNX's operators ------------------------------------------------------------------------------------------
 
     def Conv(self, node, weights):
-        w, group = placed(weights["W"]), node.attrs.get("group", 1)
-        b = placed(weights["B"]) if "B" in weights else None
+        w, group = self._weight(weights["W"]), node.attrs.get("group", 1)
+        b = self._weight(weights["B"]) if "B" in weights else None
         strides, dilations = node.attrs.get("strides", [1, 1]), node.attrs.get("dilations", [1, 1])
         pads = padding(node)
         return lambda x: x.conv2d(w, b, group, tuple(strides), tuple(dilations), pads)
 
     def BatchNormalization(self, node, weights):
+        if node.attrs.get("training_mode", 0):
+            return self._norm_of_the_batch(node, weights)
         scale, shift, mean, var = (placed(weights[key]) for key in ("scale", "B", "mean", "var"))
         deviation = (var + node.attrs.get("epsilon", 1e-5)).rsqrt().realize()
         return lambda x: x.batchnorm(scale, shift, mean, deviation)
+
+    def _norm_of_the_batch(self, node, weights):
+        """Its own module; where TRAINING is set it moves the running statistics, the variance by the unbiased one."""
+        norm = nn.BatchNorm(
+            len(weights["scale"]), node.attrs.get("epsilon", 1e-5), momentum=1 - node.attrs.get("momentum", 0.9)
+        )
+        norm.weight, norm.bias = (self._weight(weights[key]) for key in ("scale", "B"))
+        norm.running_mean, norm.running_var = (self._weight(weights[key], learnt=False) for key in ("mean", "var"))
+        norm.track_running_stats = bool(TRAINING.value)  # else the statistics of the batch are asked for alone
+        return norm
 
     def Relu(self, node, weights):
         return Tensor.relu
@@ -109,10 +194,10 @@ class Backend(base.Backend):
     def Gemm(self, node, weights):
         if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
             raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
-        b = placed(weights["B"])
+        b = self._weight(weights["B"])
         if node.attrs.get("transB", 0):
             b = b.transpose()  # a view, as nn.Linear has it
-        c = placed(weights["C"]) if "C" in weights else None
+        c = self._weight(weights["C"]) if "C" in weights else None
         return lambda x: x.linear(b, c)
 
     def MatMul(self, node, weights):

@@ -13,7 +13,7 @@ def updates(optimizer, parameters, gradients, shared, sqrt):
     return rules[optimizer.name](optimizer, list(zip(parameters, gradients)), shared, sqrt)  # noqa: B905  (3.10 has it)
 
 
-def _momentum(optimizer, pairs, shared, sqrt):
+def _momentum(optimizer, pairs, shared, sqrt):  # noqa: ARG001  (both rules take the same)
     rate, momentum = np.float32(optimizer.learning_rate), np.float32(optimizer.momentum)
     made = []
     for parameter, gradient in pairs:

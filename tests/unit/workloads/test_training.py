@@ -51,7 +51,7 @@ def trained_with(network: Dict, batch: int, **changed: float) -> Dict:
     vars(trainer.optimizer).update(changed)
     for step in range(training.first_steps(network)):
         trainer.step(*examples.make_batch(network, batch, SEED, step * batch))
-    return training.updates(network, SEED, trainer.named())
+    return dict(training.updates(network, SEED, trainer.named()))
 
 
 def test_epsilon_of_adam_may_stand_in_either_place_and_another_beta_is_wrong() -> None:
