@@ -13,8 +13,9 @@ from workloads.backends.base import Unsupported
 from workloads.backends.openvino_sequence import Sequence
 from workloads.backends.openvino_transformer import Transformer
 
-PRODUCTS = ("Convolution", "GroupConvolution", "FullyConnected", "MatMul")
-"""Layer types of the compiled graph whose kernels decide what the arithmetic was and whose library did it."""
+PRODUCTS = ("Convolution", "GroupConvolution", "FullyConnected", "MatMul", "RNNSeq")
+"""Layer types of the compiled graph whose kernels decide what the arithmetic was and whose library did it. RNNSeq is
+oneDNN's RNN primitive; a sequence whose lengths are an input becomes a loop of cells, a TensorIterator."""
 
 
 class Backend(Transformer, Sequence, base.Backend):
@@ -147,6 +148,8 @@ class Backend(Transformer, Sequence, base.Backend):
         libraries = Counter(library(layer) for layer in self._products())
         reason = "{0} of {1} products and convolutions in oneDNN: {2}"
         reason = reason.format(libraries["onednn"], sum(libraries.values()), self._primitives())
+        if not libraries["onednn"] and any(layer["layerType"] == "TensorIterator" for layer in self._layers()):
+            return ("unknown", None, reason + "; what runs inside the loop over the steps is not shown")
         return ("on" if libraries["onednn"] else "off", None, reason)
 
     def _layers(self):
