@@ -144,7 +144,7 @@ class Backend(Transformer, Sequence, base.Backend):
         return {name: array.transpose(self.turned.get(name, range(array.ndim))) for name, array in found.items()}
 
     def adopt(self, network, weights):
-        self.hlo = None
+        self.hlo = self.arguments = None
         if self.execution == "eager":
             return
         self.function = self.jax.jit(network)
@@ -236,7 +236,7 @@ class Backend(Transformer, Sequence, base.Backend):
         if self.hlo is None and self.execution == "eager":
             self.hlo = "".join(self._modules())
         if self.hlo is None:
-            self.hlo = self.function.lower(*self.arguments).compile().as_text()
+            self.hlo = self.function.lower(*(self.arguments or (self.weights, self.tensors))).compile().as_text()
         return self.hlo
 
     def _modules(self):

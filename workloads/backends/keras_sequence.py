@@ -15,14 +15,21 @@ class Sequence(object):
     """Operators of the backend, each a function from symbolic tensors to one."""
 
     def LSTM(self, node, weights):
+        self._untrained(node)
         spec = Recurrent(node, weights)
         arrays = [spec.arranged(array, "ifco") for array in (spec.w, spec.r, sum(spec.biases()))]
         return self._recurrent(self.keras.layers.LSTM, spec, [arrays[0].T, arrays[1].T, arrays[2]])
 
     def GRU(self, node, weights):
+        self._untrained(node)
         spec = Recurrent(node, weights)
         bias = np.stack(spec.biases()) if spec.after else sum(spec.biases())
         return self._recurrent(self.keras.layers.GRU, spec, [spec.w.T, spec.r.T, bias], reset_after=spec.after)
+
+    def _untrained(self, node):
+        if self.learnt is not None:
+            text = "{0}: training: one bias per gate moves half as far as ONNX's two, and no way back is written"
+            raise Unsupported(text.format(node.name))
 
     def _recurrent(self, make, spec, values, **options):
         ops = self.keras.ops

@@ -2,6 +2,7 @@
 # ruff: noqa: N802, ARG002  (methods are called after ONNX's operators, and all take a node and its weights)
 
 from workloads.backends.base import Unsupported
+from workloads.backends.keras_training import same_array
 from workloads.backends.reference_transformer import approximate, last_axis, new_shape, ranges, scale_of
 
 HEADS_LAST = (0, 2, 1, 3)
@@ -17,12 +18,13 @@ class Transformer(object):
         length, width = weights["data"].shape
         layer = self.keras.layers.Embedding
         options = {"input_dim": length, "output_dim": width, "embeddings_initializer": "zeros"}
-        return self._layer(layer, [weights["data"]], **options)
+        return self._weighted(node, layer, [("data", weights["data"], same_array)], **options)
 
     def LayerNormalization(self, node, weights):
         last_axis(node)
-        values, epsilon = [weights["scale"], weights["B"]], node.attrs.get("epsilon", 1e-5)
-        return self._layer(self.keras.layers.LayerNormalization, values, axis=-1, epsilon=epsilon)
+        values = [(key, weights[key], same_array) for key in ("scale", "B")]
+        epsilon = node.attrs.get("epsilon", 1e-5)
+        return self._weighted(node, self.keras.layers.LayerNormalization, values, axis=-1, epsilon=epsilon)
 
     def Gelu(self, node, weights):
         by_tanh = approximate(node) == "tanh"
