@@ -136,9 +136,7 @@ class Backend(base.Backend):
         tensors = {name: mx.sym.Variable(name, shape=shape) for name, shape in inputs.items()}
         arrays = {(node.name, key): array for node in nodes for key, array in weights.get(node.name, {}).items()}
         variables = {parameter(*name): mx.sym.Variable(parameter(*name), shape=a.shape) for name, a in arrays.items()}
-        bound = [
-            (node, lambda *args, function=function: function(mx.sym, variables, *args)) for node, function in made
-        ]
+        bound = [(node, lambda *args, function=function: function(mx.sym, variables, *args)) for node, function in made]
         found, targets = self.walk(bound, tensors, [loss.output])[loss.output], mx.sym.Variable("targets")
         self.loss = loss.name
         if loss.name == "cross_entropy":
