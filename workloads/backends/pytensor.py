@@ -54,7 +54,7 @@ class Backend(base.Backend):
         value, arguments = self._measured(nodes, weights, inputs, loss)
         found = pytensor.grad(value, list(self.learnt.values()))
         # They stay where PyTensor has them: an output would be copied.
-        self.kept = {name: pytensor.shared(np.zeros_like(self.learnt[name].get_value())) for name in self.learnt}
+        self.kept = {name: shared(np.zeros_like(self.learnt[name].get_value())) for name in self.learnt}
         self._compile_step(value, arguments, list(zip(self.kept.values(), found, strict=True)))
 
     def build_training(self, nodes, weights, inputs, loss, optimizer):

@@ -9,11 +9,11 @@ def updates(optimizer, parameters, gradients, shared, sqrt):
     `shared` makes such a variable of an array, `sqrt` is the framework's own. The constants are float32, as a Python
     number of theirs could be float64.
     """
-    rules = {"sgd": _momentum, "adam": _adam}
-    return rules[optimizer.name](optimizer, list(zip(parameters, gradients)), shared, sqrt)  # noqa: B905  (3.10 has it)
+    pairs = list(zip(parameters, gradients))  # noqa: B905  (3.10 has it)
+    return _momentum(optimizer, pairs, shared) if optimizer.name == "sgd" else _adam(optimizer, pairs, shared, sqrt)
 
 
-def _momentum(optimizer, pairs, shared, sqrt):  # noqa: ARG001  (both rules take the same)
+def _momentum(optimizer, pairs, shared):
     rate, momentum = np.float32(optimizer.learning_rate), np.float32(optimizer.momentum)
     made = []
     for parameter, gradient in pairs:
