@@ -1,6 +1,8 @@
 """How does CNTK run a network? Its graph of functions, evaluated for inference; its matrices are MKL's."""
 # ruff: noqa: N802, ARG002  (methods are called after ONNX's operators, and all take a node and its weights)
 
+import math
+
 import cntk as C  # noqa: N812  (its usual name)
 import numpy as np
 
@@ -18,6 +20,7 @@ class Backend(base.Backend):
 
     def configure(self):
         self.owners = {}
+        self.running = {}  # name -> constant of one axis
         self.learnt = {}  # name -> parameter, its shape in ONNX's layout, whether it is there transposed
         C.device.try_set_default_device(C.device.cpu())
         C.cntk_py.set_max_num_cputhreads(self.threads)
@@ -46,15 +49,16 @@ class Backend(base.Backend):
         v = momentum * v + g."""
         if optimizer.name != "sgd":
             raise Unsupported("{0}: CNTK's puts no correction of its start into it".format(optimizer.name))
-        batch = self._learn(nodes, weights, inputs, loss)
-        rate = C.learning_parameter_schedule(optimizer.learning_rate, minibatch_size=batch)
-        momentum = C.momentum_schedule(optimizer.momentum, minibatch_size=batch)
-        learner = C.momentum_sgd(self.parameters, rate, momentum, unit_gain=False, minibatch_size=batch)
+        self._learn(nodes, weights, inputs, loss)
+        rate = C.learning_parameter_schedule(optimizer.learning_rate, minibatch_size=self.batch)
+        momentum = C.momentum_schedule(optimizer.momentum, minibatch_size=self.batch)
+        learner = C.momentum_sgd(self.parameters, rate, momentum, unit_gain=False, minibatch_size=self.batch)
         self.trainer = C.Trainer(None, (self.loss, None), [learner])
         self.step = self._train
 
     def _learn(self, nodes, weights, inputs, loss):
-        self.learning = True
+        self.learning = self.batch_statistics = True  # a step that keeps nothing for a backward pass has none
+        (self.batch,) = {shape[0] for shape in inputs.values()}
         self.owners = base.owners(weights)
         self.outputs = [loss.output]
         output = self._graph(nodes, weights, inputs)[loss.output]
@@ -69,8 +73,6 @@ class Backend(base.Backend):
         self.parameters = [parameter for parameter, _, _ in self.learnt.values()]
         self.results = self.loss.outputs
         self.fetch = self._fetch_loss
-        (batch,) = {shape[0] for shape in inputs.values()}
-        return batch
 
     def load_targets(self, targets):
         if self.classes is None:
@@ -100,10 +102,11 @@ class Backend(base.Backend):
         }
 
     def trained(self):
-        return {
+        found = {
             name: restored(parameter.value, shape, transposed)
             for name, (parameter, shape, transposed) in self.learnt.items()
         }
+        return dict(found, **{name: constant.value for name, constant in self.running.items()})
 
     def _weight(self, array, shape=None, *, transposed=False):
         """The parameter of one weight, in the shape that a function here wants."""
@@ -166,14 +169,18 @@ class Backend(base.Backend):
         return conv
 
     def BatchNormalization(self, node, weights):
-        scale, shift = C.parameter(init=weights["scale"]), C.parameter(init=weights["B"])
+        """Over its batch it moves the running statistics by 1 - exp(-samples / time constant), unless the count of samples
+        that it has seen is 0: then they become the batch's."""
+        scale, shift = self._weight(weights["scale"]), self._weight(weights["B"])
         mean, var = C.constant(weights["mean"]), C.constant(weights["var"])  # `running_inv_std` is the variance
-        epsilon = node.attrs.get("epsilon", 1e-5)
+        epsilon, more = node.attrs.get("epsilon", 1e-5), {"running_count": C.constant(0)}
+        if node.attrs.get("training_mode", 0):
+            time_constant = -self.batch / math.log(node.attrs.get("momentum", 0.9))
+            more = {"running_count": C.constant(1), "normalization_time_constant": time_constant}
+            self.running.update({node.name + ".mean": mean, node.name + ".var": var})
 
         def batch_normalization(x):
-            return C.batch_normalization(
-                x, scale, shift, mean, var, spatial=True, epsilon=epsilon, running_count=C.constant(0)
-            )
+            return C.batch_normalization(x, scale, shift, mean, var, spatial=True, epsilon=epsilon, **more)
 
         return batch_normalization
 
