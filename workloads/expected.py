@@ -27,6 +27,12 @@ GRADIENT = 1e-2
 """The same for a gradient: where rounding puts a value on the other side of a ReLU's or a pool's edge, what it passes
 back is not rounded but there or not."""
 
+UPDATE = 5e-2
+"""And for how far a weight has come after several steps, each of which starts from what was rounded in the last."""
+
+ENLARGED = 5
+"""What may pass, as a multiple of what float32 numpy is off: a convolution by Winograd's way rounds more than it."""
+
 GRADIENT_POSITIONS = 32
 """Values compared per weight: a network has up to hundreds of them."""
 
@@ -72,7 +78,7 @@ def expected_gradient(network, batch, seed, definition=Oracle):
     """Of a step that computes gradients: `loss`, and for each weight what the loss changes by, `conv1.W`."""
     loss, gradients = differentiate(network, batch, seed, definition)
     rounded = differentiate(network, batch, seed, Backend)[1]
-    return dict(_losses([loss]), **_changes(gradients, rounded))
+    return dict(_losses([loss]), **_changes(GRADIENT, gradients, rounded))
 
 
 def expected_training(network, batch, seed, definition=Oracle):
@@ -90,7 +96,7 @@ def expected_training(network, batch, seed, definition=Oracle):
             other.step(*examples_of_step)
     moved = [updates(network, seed, each.named()) for each in (trainer, rounded)]
     moved.append(updates(network, seed, dict(other.named() if other else {}, **trainer.unbiased)))
-    made = dict(_losses(losses), **_changes(*moved))
+    made = dict(_losses(losses), **_changes(UPDATE, *moved))
     steps = learning_steps(network, batch)
     for step in range(count, steps):
         rounded.step(*examples.make_batch(network, batch, seed, step * batch))
@@ -112,12 +118,13 @@ def _losses(values):
     }
 
 
-def _changes(arrays, rounded, formed=()):
+def _changes(least_tolerance, arrays, rounded, formed=()):
     """Gradients, or updates, at GRADIENT_POSITIONS of each weight; `rounded` are the same in float32 throughout,
     `formed` those of them that have another form, of the optimizer or the running variance, that is right, too.
 
-    Behind many batch norms a rounding comes back enlarged, so a weight's tolerance is twice what the float32 numpy is
-    off anywhere in it, or that form at these positions. Of one that this leaves nothing to say of, nothing is said.
+    Behind many batch norms a rounding comes back enlarged, so a weight's tolerance is ENLARGED times what float32 numpy
+    is off anywhere in it, or twice what that form is at these positions. Of one that this leaves nothing to say of,
+    nothing is said.
     """
     found = {}
     for name in arrays:
@@ -131,9 +138,8 @@ def _changes(arrays, rounded, formed=()):
     for name, each in found.items():
         spread = max(each["spread"], least)
         off = float(np.abs(arrays[name] - rounded[name]).max())
-        if name in formed:
-            off = max(off, float(np.abs(arrays[name] - formed[name]).ravel()[each["positions"]].max()))
-        tolerance = max(GRADIENT, 2 * off / spread)
+        apart = np.abs(arrays[name] - formed[name]).ravel()[each["positions"]] if name in formed else np.zeros(1)
+        tolerance = max(least_tolerance, ENLARGED * off / spread, 2 * float(apart.max()) / spread)
         if tolerance < MEANINGLESS:
             made[name] = dict(each, spread=spread, tolerance=tolerance)
     return made

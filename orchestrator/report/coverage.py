@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 LEGEND = (
     "A number: it ran, kept the promises of its label and agreed with the reference; it is the worst difference over "
-    "all runs, in spreads of the output, of which 1e-03 may pass. Of a gradient, or of an update that training makes, "
-    "1e-02 may pass, or twice what float32 is off in numpy, where that is more. -: not run. A workload is "
+    "all runs, in spreads of the output, of which 1e-03 may pass. Of a gradient 1e-02 may pass, of the updates of "
+    "training 5e-02, or five times what float32 numpy is off, where that is more. -: not run. A workload is "
     "never weakened to make a framework fit: what it has no operator for is unsupported, and the reason stands below."
 )
 

@@ -169,8 +169,8 @@ class Backend(base.Backend):
         return conv
 
     def BatchNormalization(self, node, weights):
-        """Over its batch it moves the running statistics by 1 - exp(-samples / time constant), unless the count of samples
-        that it has seen is 0: then they become the batch's."""
+        """Over its batch it moves the running statistics by 1 - exp(-samples / time constant), unless the count of
+        samples that it has seen is 0: then they become the batch's."""
         scale, shift = self._weight(weights["scale"]), self._weight(weights["B"])
         mean, var = C.constant(weights["mean"]), C.constant(weights["var"])  # `running_inv_std` is the variance
         epsilon, more = node.attrs.get("epsilon", 1e-5), {"running_count": C.constant(0)}
