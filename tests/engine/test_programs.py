@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orchestrator.analysis.claims import COMPILED_IN
+from orchestrator.analysis.claims import COMPILED_IN, HANDOVER
 from orchestrator.builder.build import build_images
 from orchestrator.catalog.rows import read_variants
 from orchestrator.host.site import read_config
@@ -69,7 +69,7 @@ def answer(row: Variant, folder: Path, network: dict[str, Any], **fields: Any) -
     for name, value in {"PYTHONPATH": "/w", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", **row.env}.items():
         command += ["--env", f"{name}={value}"]
     command += [render_image(row).name, "python3", "-m", "workloads", "job.json", "reply.json"]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
     return Reply.model_validate_json((folder / "reply.json").read_text(), strict=True)
 
@@ -98,7 +98,7 @@ def test_what_it_proves_is_of_the_process_that_computed(row: Variant, tmp_path: 
     assert evidence.onednn.state == row.onednn
     assert evidence.arithmetic["denormals"] == "kept"
     assert (evidence.device, evidence.precision) == ("cpu", "float32")
-    assert evidence.threads.busy == 1
+    assert 1 <= evidence.threads.busy <= 1 + HANDOVER
 
 
 def test_another_answer_than_the_reference_is_wrong(row: Variant, tmp_path: Path) -> None:
