@@ -220,6 +220,23 @@ def test_every_execution_mode_is_what_the_framework_says_of_itself(bench: Bench)
     assert found == dict.fromkeys(found, (1, "")) and len(found) > len(cells) // 2
 
 
+TRAINING = ["keras-3.15.1-pip-xla-jax-cpu", "tensorflow-1.15.0-pip-eigen-cpu", "tensorflow-2.21.0-pip-eigen-cpu"]
+
+
+@pytest.mark.timeout(2400)
+def test_first_updates_are_those_of_the_reference_and_lenet_learns(bench: Bench) -> None:
+    """In each framework's own optimizer; and one that does not train here says so."""
+    none = "onnxruntime-1.31.1-pip-mlas-cpu"
+    rows = measure(
+        bench,
+        *("--variants", ",".join([*TRAINING, none]), "--suite", "demo"),
+        *("--workloads", "lenet-train-b64", "--blocks", "1"),
+    )
+    assert "unsupported" in rows.pop(none)["verdict"]
+    found = undisturbed(rows)
+    assert found == dict.fromkeys(found, (1, "")) and len(found) > len(TRAINING) // 2
+
+
 def undisturbed(rows: dict[str, Any]) -> dict[str, tuple[int, str]]:
     """Variant -> (valid trials, reasons); without those that the hypervisor disturbed, whose outputs were compared."""
     found = {name: (row["valid"], row["reasons"]) for name, row in rows.items()}

@@ -6,8 +6,9 @@ import numpy as np
 from keras import backend as K  # noqa: N812  (its usual name)
 from keras import layers
 
-from workloads.backends import base, keras2_below
+from workloads.backends import base, keras2_below, keras2_training
 from workloads.backends.base import Unsupported
+from workloads.backends.keras2_training import same_array
 from workloads.backends.padding import is_same
 
 
@@ -16,27 +17,59 @@ class Backend(base.Backend):
 
     name = "keras"
     modes = ("default", "predict", "function")
+    batch_statistics = True  # where it trains
+    trains = True
+    learning = False
 
     def configure(self):
         self.below = keras2_below.BELOW[K.backend()](self.threads)
         self.below.configure()
         K.set_image_data_format("channels_last" if self.below.channels_last else "channels_first")
-        K.set_learning_phase(0)
 
     def build(self, nodes, weights, inputs, outputs):
-        self.inputs, self.outputs = list(inputs), list(outputs)
+        K.set_learning_phase(0)
         if self.execution != "function" and len({shape[0] for shape in inputs.values()}) > 1:
             raise Unsupported("{0} takes inputs of one length: {1}".format(self.execution, inputs))
+        self._model(nodes, weights, inputs, outputs)
+        call = {"default": self.model.predict_on_batch, "predict": self.model.predict}
+        self.function = call.get(self.execution) or K.function(self.model.inputs, self.model.outputs)
+
+    def build_training(self, nodes, weights, inputs, loss, optimizer):
+        if self.execution != "default":
+            raise Unsupported("mode {0!r}: it trains by train_on_batch".format(self.execution))
+        self.learning = True
+        self.below.learn()
+        self._model(nodes, weights, inputs, [loss.output])
+        self.model.compile(keras2_training.make_optimizer(optimizer), keras2_training.LOSSES[loss.name])
+        self.function = self.model.train_on_batch
+        self.step, self.fetch = self._train, self._fetch_loss
+
+    def load_targets(self, targets):
+        self.targets = targets[:, None].astype(np.float32) if targets.dtype.kind == "i" else targets
+
+    def _train(self):
+        self.result = self.model.train_on_batch(self.fed, self.targets)
+
+    def _fetch_loss(self):
+        return {"loss": np.asarray(self.result, np.float32).reshape(1)}
+
+    def trained(self):
+        variables = [variable for variable, _ in self.held.values()]
+        arrays = zip(self.held, K.batch_get_value(variables))  # noqa: B905  (3.10 has it)
+        return {name: self.held[name][1](np.asarray(array)) for name, array in arrays}
+
+    def _model(self, nodes, weights, inputs, outputs):
+        self.inputs, self.outputs = list(inputs), list(outputs)
         made = [layers.Input(batch_shape=tuple(self.layout(shape)), name=name) for name, shape in inputs.items()]
         self.axis, self.values = 3 if self.below.channels_last else 1, []
         self.rectified = {node.name for node in nodes if node.op == "Relu"}
         operators = self.operators(nodes, weights)
         tensors = self.walk(operators, dict(zip(inputs, made)), outputs)  # noqa: B905  (3.10 has it)
         self.model = keras.models.Model(made, [tensors[name] for name in outputs])
-        K.batch_set_value(self.values)  # at once: over TensorFlow each set_weights() would run the session again
+        # At once: over TensorFlow each set_weights() would run the session again.
+        K.batch_set_value([(variable, array) for variable, array, _, _ in self.values])
+        self.held = {name: (variable, back) for variable, _, name, back in self.values}
         del self.values
-        call = {"default": self.model.predict_on_batch, "predict": self.model.predict}
-        self.function = call.get(self.execution) or K.function(self.model.inputs, self.model.outputs)
 
     def layout(self, shape):
         """The shape of an image batch in the layout of the framework below; any other shape as it is."""
@@ -73,7 +106,11 @@ class Backend(base.Backend):
         return self.below.isa_used(self.model, self.fed)
 
     def execution_state(self):
-        """Keras makes `predict_function` where a batch is predicted, and none for a `K.function` of the model."""
+        """Keras makes `predict_function` where a batch is predicted, `train_function` where it is learnt from, and none
+        for a `K.function` of the model."""
+        if self.learning:
+            made = "made" if self.model.train_function is not None else "never made"
+            return ("default", "train_function {0}, entered by train_on_batch".format(made))
         made = getattr(self.model, "predict_function", None) is not None
         name = getattr(self.function, "__name__", type(self.function).__name__)
         how = "predict_function {0}, entered by {1}".format("made" if made else "never made", name)
@@ -92,12 +129,14 @@ class Backend(base.Backend):
     def onednn_state(self):
         return self.below.onednn_state(self.model, self.fed)
 
-    def weighted(self, layer, weights):
-        """The layer, whose weights are kept until the model is there; its first call makes room for them."""
+    def weighted(self, node, layer, values):
+        """The layer, whose weights are kept until the model is there; its first call makes room for them: (ONNX's name,
+        array in Keras's layout, the way back) of each, in Keras's order."""
 
         def call(x):
             y = layer(x)
-            self.values.extend(zip(layer.weights, weights))  # noqa: B905  (3.10 has it)
+            for variable, (key, array, back) in zip(layer.weights, values):  # noqa: B905  (3.10 has it)
+                self.values.append((variable, array, "{0}.{1}".format(node.name, key), back))
             return y
 
         return call
@@ -117,18 +156,27 @@ class Backend(base.Backend):
         }
         if group == 1:
             layer = layers.Conv2D(w.shape[0], kernel_initializer=self.below.empty, **geometry)
-            kernel = w.transpose(2, 3, 1, 0)
             # Theano turns a kernel round before it multiplies, and Keras leaves that to who brings the weights.
-            kernel = kernel[::-1, ::-1] if K.backend() == "theano" else kernel
+            turn = -1 if K.backend() == "theano" else 1
+            kernel = w.transpose(2, 3, 1, 0)[::turn, ::turn]
+
+            def back(found):
+                return found[::turn, ::turn].transpose(3, 2, 0, 1)
+
         elif w.shape[1] == 1:
             if strides[0] != strides[1]:
                 raise Unsupported("{0}: DepthwiseConv2D takes one stride for both axes".format(node.name))
             geometry.update(depth_multiplier=w.shape[0] // group, depthwise_initializer=self.below.empty)
             layer = layers.DepthwiseConv2D(**geometry)
             kernel = w.reshape((group, -1) + w.shape[2:]).transpose(2, 3, 0, 1)
+
+            def back(found):
+                return found.transpose(2, 3, 0, 1).reshape(w.shape)
+
         else:
             raise Unsupported("{0}: Conv2D has no groups".format(node.name))
-        convolved = self.weighted(layer, [kernel] + ([weights["B"]] if "B" in weights else []))
+        bias = [("B", weights["B"], same_array)] if "B" in weights else []
+        convolved = self.weighted(node, layer, [("W", kernel, back)] + bias)
         return convolved if geometry["padding"] == "same" else padded(node, convolved)
 
     def BatchNormalization(self, node, weights):
@@ -137,8 +185,11 @@ class Backend(base.Backend):
         epsilon = node.attrs.get("epsilon", 1e-5)
         if K.backend() == "theano":  # which refuses less than 1e-5, and Keras hands it the float32 just below
             epsilon = max(epsilon, float(np.nextafter(np.float32(1e-5), np.float32(1))))
-        layer = layers.BatchNormalization(axis=self.axis, epsilon=epsilon, **initial)
-        return self.weighted(layer, [weights[key] for key in ("scale", "B", "mean", "var")])
+        if node.attrs.get("training_mode", 0) and not self.learning:
+            raise Unsupported("{0}: training_mode: a model that predicts has the inference form only".format(node.name))
+        initial.update(axis=self.axis, epsilon=epsilon, momentum=node.attrs.get("momentum", 0.9))
+        values = [(key, weights[key], same_array) for key in ("scale", "B", "mean", "var")]
+        return self.weighted(node, layers.BatchNormalization(**initial), values)
 
     def Relu(self, node, weights):
         return layers.Activation("relu")
@@ -180,10 +231,12 @@ class Backend(base.Backend):
     def Gemm(self, node, weights):
         if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
             raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
-        b = weights["B"].T if node.attrs.get("transB", 0) else weights["B"]
-        bias = [weights["C"]] if "C" in weights else []
+        turned = np.transpose if node.attrs.get("transB", 0) else same_array
+        b = turned(weights["B"])
+        bias = [("C", weights["C"], same_array)] if "C" in weights else []
         initial = {"kernel_initializer": self.below.empty, "bias_initializer": self.below.empty}
-        return self.weighted(layers.Dense(b.shape[1], use_bias=bool(bias), **initial), [b] + bias)
+        layer = layers.Dense(b.shape[1], use_bias=bool(bias), **initial)
+        return self.weighted(node, layer, [("B", b, turned)] + bias)
 
     def MatMul(self, node, weights):
         if not self.below.products:

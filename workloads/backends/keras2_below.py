@@ -37,6 +37,14 @@ class TensorFlow(object):
         self.session, self.name = K.get_session, "TensorFlow {0}".format(tf.__version__)
 
     @staticmethod
+    def learn():
+        """Of the older kind of variable a read is no copy, and Keras writes the update of a layer while the gradients
+        of those below still read it: with one thread between operators LeNet learns something else."""
+        import tensorflow as tf  # noqa: PLC0415
+
+        tf.enable_resource_variables()
+
+    @staticmethod
     def empty(shape, dtype=None):  # noqa: ARG004  (an initialiser's signature)
         """What a weight is until it is set: an operator of the graph, as a large constant would be kept in it."""
         import tensorflow as tf  # noqa: PLC0415
@@ -77,6 +85,10 @@ class Shared(object):
 
     def __init__(self, threads):
         self.threads = threads
+
+    @staticmethod
+    def learn():
+        """What training wants to be told."""
 
     @staticmethod
     def empty(shape, dtype=None):  # noqa: ARG004  (an initialiser's signature)

@@ -73,11 +73,12 @@ def clusters(counts):
 
 def execution_state(counts, variables):
     """(mode, how): what the graph that ran does with its weights, and whether it has clusters of XLA's."""
-    held = shown(counts, lambda op: op in ("VarHandleOp", "ReadVariableOp", "Const", "_XlaRun")) or "none of them"
+    kinds = ("VariableV2", "VarHandleOp", "ReadVariableOp")
+    held = shown(counts, lambda op: op in kinds or op in ("Const", "_XlaRun")) or "none of them"
     how = "{0} variables; of variables, constants and clusters the executed graph has {1}".format(variables, held)
     if counts["_XlaRun"]:
         return "xla", how
-    return "default" if counts["ReadVariableOp"] or counts["VarHandleOp"] else "frozen", how
+    return "default" if any(counts[kind] for kind in kinds) else "frozen", how
 
 
 def static_libraries(counts):
