@@ -37,6 +37,11 @@ GRADIENT_POSITIONS = 32
 """Values compared per weight: a network has up to hundreds of them."""
 
 
+EDGE = 3e-6
+"""How far from a ReLU's edge rounding may put a value on its other side, as a share of the spread of the ReLU's input.
+Of the millions in a network some are as near as that, and each is a hundredth of the gradient of its channel or more:
+batch norms that sum in another order than numpy's were seen to move values by 1e-6 to 3e-6."""
+
 ROUNDING = 1e-3
 """Least spread of a gradient, as a share of the network's largest: a bias that a batch norm takes out again has none
 but rounding, and neither has that of an attention's keys, which adds the same to all scores of a query."""
@@ -78,7 +83,8 @@ def expected_gradient(network, batch, seed, definition=Oracle):
     """Of a step that computes gradients: `loss`, and for each weight what the loss changes by, `conv1.W`."""
     loss, gradients = differentiate(network, batch, seed, definition)
     rounded = differentiate(network, batch, seed, Backend)[1]
-    return dict(_losses([loss]), **_changes(GRADIENT, gradients, rounded))
+    edges = [differentiate(network, batch, seed, Backend, edge)[1] for edge in (EDGE, -EDGE)]
+    return dict(_losses([loss]), **_changes(GRADIENT, gradients, rounded, edges))
 
 
 def expected_training(network, batch, seed, definition=Oracle):
@@ -95,8 +101,8 @@ def expected_training(network, batch, seed, definition=Oracle):
         if other:
             other.step(*examples_of_step)
     moved = [updates(network, seed, each.named()) for each in (trainer, rounded)]
-    moved.append(updates(network, seed, dict(other.named() if other else {}, **trainer.unbiased)))
-    made = dict(_losses(losses), **_changes(UPDATE, *moved))
+    formed = updates(network, seed, dict(other.named() if other else {}, **trainer.unbiased))
+    made = dict(_losses(losses), **_changes(UPDATE, *moved, others=[formed]))
     steps = learning_steps(network, batch)
     for step in range(count, steps):
         rounded.step(*examples.make_batch(network, batch, seed, step * batch))
@@ -118,13 +124,14 @@ def _losses(values):
     }
 
 
-def _changes(least_tolerance, arrays, rounded, formed=()):
+def _changes(least_tolerance, arrays, rounded, others):
     """Gradients, or updates, at GRADIENT_POSITIONS of each weight; `rounded` are the same in float32 throughout,
-    `formed` those of them that have another form, of the optimizer or the running variance, that is right, too.
+    `others` those of them that are right, too: with values at the edge of a ReLU on its other side, or by another form
+    of the optimizer or the running variance.
 
     Behind many batch norms a rounding comes back enlarged, so a weight's tolerance is ENLARGED times what float32 numpy
-    is off anywhere in it, or twice what that form is at these positions. Of one that this leaves nothing to say of,
-    nothing is said.
+    is off anywhere in it, or twice what one of the others is at these positions. Of one that this leaves nothing to say
+    of, nothing is said.
     """
     found = {}
     for name in arrays:
@@ -138,8 +145,9 @@ def _changes(least_tolerance, arrays, rounded, formed=()):
     for name, each in found.items():
         spread = max(each["spread"], least)
         off = float(np.abs(arrays[name] - rounded[name]).max())
-        apart = np.abs(arrays[name] - formed[name]).ravel()[each["positions"]] if name in formed else np.zeros(1)
-        tolerance = max(least_tolerance, ENLARGED * off / spread, 2 * float(apart.max()) / spread)
+        there = [np.abs(arrays[name] - other[name]).ravel()[each["positions"]] for other in others if name in other]
+        apart = max([float(array.max()) for array in there] + [0.0])
+        tolerance = max(least_tolerance, ENLARGED * off / spread, 2 * apart / spread)
         if tolerance < MEANINGLESS:
             made[name] = dict(each, spread=spread, tolerance=tolerance)
     return made

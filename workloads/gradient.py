@@ -14,13 +14,13 @@ from workloads.backends.reference import Oracle, windows
 from workloads.gradient_sequence import RULES as OF_SEQUENCES
 
 
-def differentiate(network, batch, seed, definition=Oracle):
+def differentiate(network, batch, seed, definition=Oracle, edge=0.0):
     """(loss, {"conv1.W": gradient}) of the network, a dict as in networks/*.json, in `definition`'s precision."""
     nodes = training_nodes(network)
     inputs = seeded.make_inputs(network, batch, seed)
     targets = seeded.make_targets(network, inputs, batch, seed)
     weights = seeded.make_weights(network, seed)
-    value, found, _ = sweep(nodes, weights, inputs, targets, make_loss(network), definition=definition)
+    value, found, _ = sweep(nodes, weights, inputs, targets, make_loss(network), definition=definition, edge=edge)
     return value, found
 
 
@@ -38,9 +38,9 @@ def make_loss(network):
     return Loss(network.get("loss", "cross_entropy"), network["compared"])
 
 
-def sweep(nodes, weights, inputs, targets, loss, *, definition=Oracle):
+def sweep(nodes, weights, inputs, targets, loss, *, definition=Oracle, edge=0.0):
     """Forward and back: (loss, {"conv1.W": gradient}, {"norm1.mean": of this batch, "norm1.var": ..., "norm1.count": of
-    how many numbers})."""
+    how many numbers}). On the way back the edges of a ReLU are `edge` standard deviations of its input higher."""
     backend = definition(1, "default", "absent")
     tensors = converted(inputs, definition.dtype)
     statistics = {}
@@ -52,7 +52,7 @@ def sweep(nodes, weights, inputs, targets, loss, *, definition=Oracle):
             statistics[node.name + ".mean"], statistics[node.name + ".var"] = x.mean((0, 2, 3)), x.var((0, 2, 3))
             statistics[node.name + ".count"] = x.size // x.shape[1]
     value, gradient = LOSSES[loss.name](tensors[loss.output], targets)
-    return value, _backward(nodes, weights, tensors, {loss.output: gradient}), statistics
+    return value, _backward(nodes, weights, tensors, {loss.output: gradient}, edge), statistics
 
 
 def needed(nodes, output):
@@ -81,10 +81,13 @@ def mean_squared_error(output, targets):
     return (difference * difference).mean(), 2 * difference / difference.size
 
 
+EDGED = ("Clip", "Relu")
+"""Operators whose gradient is there on the one side of a value of their input and not on the other."""
+
 LOSSES = {"cross_entropy": cross_entropy, "mean_squared_error": mean_squared_error}
 
 
-def _backward(nodes, weights, tensors, gradients):
+def _backward(nodes, weights, tensors, gradients, edge):
     found = {}
     for node in reversed(nodes):
         rule = RULES.get(node.op)
@@ -92,6 +95,8 @@ def _backward(nodes, weights, tensors, gradients):
             raise Unsupported("mode 'gradient': operator {0} ({1}) has no rule yet".format(node.op, node.name))
         own = {key: array.astype(tensors[node.name].dtype) for key, array in weights.get(node.name, {}).items()}
         inputs = node.given(tensors)
+        if edge and node.op in EDGED:
+            inputs = [inputs[0] - inputs[0].dtype.type(edge * float(inputs[0].std()))]
         back, learnt = rule(node, own, inputs, tensors.pop(node.name), gradients.pop(node.name))
         found.update(("{0}.{1}".format(node.name, key), array) for key, array in learnt.items())
         for name, array in zip(node.inputs, back):  # noqa: B905  (3.10 has it)

@@ -45,14 +45,19 @@ class Backend(base.Backend):
         self.step = self._differentiate
 
     def build_training(self, nodes, weights, inputs, loss, optimizer):
-        """By the mean over the batch: CNTK's own gradients are sums over it. Without `unit_gain` what it remembers is
-        v = momentum * v + g."""
-        if optimizer.name != "sgd":
-            raise Unsupported("{0}: CNTK's puts no correction of its start into it".format(optimizer.name))
+        """By the mean over the batch: CNTK's own gradients are sums over it. Without `unit_gain` what SGD remembers is
+        v = momentum * v + g; Adam divides the rate by the batch, whatever its gradients are."""
         self._learn(nodes, weights, inputs, loss)
-        rate = C.learning_parameter_schedule(optimizer.learning_rate, minibatch_size=self.batch)
-        momentum = C.momentum_schedule(optimizer.momentum, minibatch_size=self.batch)
-        learner = C.momentum_sgd(self.parameters, rate, momentum, unit_gain=False, minibatch_size=self.batch)
+        size = {"minibatch_size": self.batch}
+        if optimizer.name == "sgd":
+            rate = C.learning_parameter_schedule(optimizer.learning_rate, **size)
+            momentum = C.momentum_schedule(optimizer.momentum, **size)
+            learner = C.momentum_sgd(self.parameters, rate, momentum, unit_gain=False, **size)
+        else:
+            rate = C.learning_parameter_schedule(optimizer.learning_rate * self.batch, **size)
+            first, second = (C.momentum_schedule(beta, **size) for beta in (optimizer.beta1, optimizer.beta2))
+            more = dict(size, variance_momentum=second, epsilon=optimizer.epsilon)
+            learner = C.adam(self.parameters, rate, first, unit_gain=True, **more)
         self.trainer = C.Trainer(None, (self.loss, None), [learner])
         self.step = self._train
 
