@@ -32,8 +32,8 @@ def _adam(optimizer, pairs, shared, sqrt):
     corrected = rate * sqrt(one - beta2**steps) / (one - beta1**steps)
     made = [(before, steps)]
     for parameter, gradient in pairs:
-        zeros = np.zeros_like(parameter.get_value(borrow=True))
-        first, second = shared(zeros), shared(zeros)
+        # An array each: `shared` may keep the very one that it is given.
+        first, second = [shared(np.zeros_like(parameter.get_value(borrow=True))) for _ in range(2)]
         mean = beta1 * first + (one - beta1) * gradient
         power = beta2 * second + (one - beta2) * gradient * gradient
         moved = parameter - corrected * mean / (sqrt(power) + epsilon)
