@@ -8,8 +8,9 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from workloads.backends import tensorflow1_evidence
+from workloads.backends import base, tensorflow1_evidence
 from workloads.backends.base import Unsupported
+from workloads.backends.tensorflow1_sequence import Sequence
 from workloads.backends.tensorflow_operators import LOSSES, Operators, conv_padding, nhwc, pool_geometry
 from workloads.evidence import capture
 
@@ -28,7 +29,7 @@ def aligned(array):
     return made
 
 
-class Backend(Operators):
+class Backend(Sequence, Operators):
     """`default` holds the weights in variables, `frozen` as constants, `xla` has clusters of the graph compiled."""
 
     name = "tensorflow"
@@ -57,7 +58,7 @@ class Backend(Operators):
     def build(self, nodes, weights, inputs, outputs):
         if self.execution == "frozen" and not any(weights.values()):
             raise Unsupported("mode 'frozen': this network has no weights")
-        with self._begin(inputs):
+        with self._begin(inputs, base.integer_inputs(nodes)):
             tensors = self.walk(self.operators(nodes, weights), self.entries, outputs)
         self.outputs = list(outputs)
         self.fetches = [tensors[name] for name in outputs]
@@ -67,7 +68,7 @@ class Backend(Operators):
         """The gradients are computed before the loss may be fetched, and not fetched themselves."""
         if self.execution != "default":
             raise Unsupported("mode {0!r}: gradients are those of the session's own graph".format(self.execution))
-        with self._begin(inputs):
+        with self._begin(inputs, base.integer_inputs(nodes)):
             found = self.walk(self.operators(nodes, weights), self.entries, [loss.output])[loss.output]
             batch = found.shape[:1] if loss.name == "cross_entropy" else found.shape
             target = tf.placeholder(tf.int64 if loss.name == "cross_entropy" else tf.float32, batch, "targets")
@@ -88,11 +89,14 @@ class Backend(Operators):
         arrays = iter(self.session.run(self.found, dict(zip(self.feeds, self.fed))))  # noqa: B905  (3.10 has it)
         return {name: np.concatenate([back(next(arrays)) for _, back in parts]) for name, parts in self.learnt.items()}
 
-    def _begin(self, inputs):
+    def _begin(self, inputs, integers):
         """A new graph to write in; `entries` are its inputs by name."""
         self.graph, self.values, self.learnt = tf.Graph(), [], {}
         with self.graph.as_default():
-            self.feeds = [tf.placeholder(tf.float32, nhwc(shape), name) for name, shape in inputs.items()]
+            self.feeds = [
+                tf.placeholder(tf.int64 if name in integers else tf.float32, nhwc(shape), name)
+                for name, shape in inputs.items()
+            ]
         self.inputs = list(inputs)
         self.entries = dict(zip(inputs, self.feeds))  # noqa: B905  (3.10 has it)
         return self.graph.as_default()
