@@ -75,7 +75,7 @@ class Backend(Sequence, Operators):
             value = LOSSES[loss.name](found, target)
             variables = [variable for parts in self.learnt.values() for variable, _ in parts]
             self.found = tf.gradients(value, variables)
-            with tf.control_dependencies(self.found):
+            with tf.control_dependencies([each.op for each in self.found]):  # 1.3 knows no IndexedSlices there
                 self.fetches = [tf.identity(value)]
         self.feeds.append(target)
         self.outputs = ["loss"]

@@ -146,7 +146,7 @@ def biased(x, bias):
 
 def dense(found, shape):
     """The gradient of a table: what TensorFlow has of it are the rows that were read, each as often as it was."""
-    if not isinstance(found, tf.IndexedSlicesValue if hasattr(tf, "IndexedSlicesValue") else tuple):
+    if not isinstance(found, tuple):
         return found
     made = np.zeros(shape, np.float32)
     np.add.at(made, found.indices, found.values)
