@@ -13,6 +13,7 @@ from mxnet import runtime  # 1.5 does not import it by itself
 
 from workloads.backends import base
 from workloads.backends.base import Unsupported
+from workloads.backends.mxnet_sequence import Sequence, parameter
 from workloads.evidence import identify, maps, onednn
 
 SMALL = """
@@ -42,7 +43,7 @@ class Block(mx.gluon.HybridBlock):
         return self.walk(F, tensors, parameters)
 
 
-class Backend(base.Backend):
+class Backend(Sequence, base.Backend):
     """`default` is the executor that the whole graph is bound to, `module` the Module API above it; `hybrid` is a
     hybridized Gluon block with static memory and shapes, `gluon` the block as it is, `imperative` the operators
     themselves, one call each.
@@ -65,6 +66,7 @@ class Backend(base.Backend):
         self.outputs = list(outputs)
         self.names = list(inputs)
         self.shapes = dict(inputs)
+        weights = self.packed(nodes, weights)
         made = self.operators(nodes, weights)
         mx.autograd.set_training(self.training)  # for blocks and single calls; a graph is told at each step
         arrays = {
@@ -132,6 +134,7 @@ class Backend(base.Backend):
         if self.execution != "default":
             raise Unsupported("mode {0!r}: gradients are those of the bound graph".format(self.execution))
         self.names, self.shapes = list(inputs), dict(inputs)
+        weights = self.packed(nodes, weights)
         made = self.operators(nodes, weights)
         tensors = {name: mx.sym.Variable(name, shape=shape) for name, shape in inputs.items()}
         arrays = {(node.name, key): array for node in nodes for key, array in weights.get(node.name, {}).items()}
@@ -191,7 +194,9 @@ class Backend(base.Backend):
         self.update(list(range(len(self.found))), self.found, self.updated)
 
     def trained(self):
-        now = {name: self.executor.arg_dict[known].asnumpy() for name, known in self.learnt.items()}
+        now = self.in_onnx_layout(
+            {name: self.executor.arg_dict[known].asnumpy() for name, known in self.learnt.items()}
+        )
         now.update((name, self.executor.aux_dict[known].asnumpy()) for name, known in self.states.items())
         return now
 
@@ -203,7 +208,9 @@ class Backend(base.Backend):
         return {"loss": np.asarray(found, np.float32).reshape(1)}
 
     def gradients(self):
-        return {name: self.executor.grad_dict[known].asnumpy() for name, known in self.learnt.items()}
+        return self.in_onnx_layout(
+            {name: self.executor.grad_dict[known].asnumpy() for name, known in self.learnt.items()}
+        )
 
     def _hybridize(self, walk, arrays, states):
         self._block(walk, arrays, states)
@@ -382,11 +389,6 @@ class Backend(base.Backend):
     def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)
         return lambda F, p, x: F.softmax(x, axis=axis)
-
-
-def parameter(node, key):
-    """One name for a weight in a graph and in a block, where dots and slashes have a meaning."""
-    return "{0}_{1}".format(re.sub(r"\W", "_", node), key)
 
 
 def split_pads(node):

@@ -8,8 +8,9 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from workloads.backends import tensorflow1_evidence
+from workloads.backends import base, tensorflow1_evidence
 from workloads.backends.base import Unsupported
+from workloads.backends.tensorflow1_sequence import Sequence
 from workloads.backends.tensorflow_operators import LOSSES, Operators, conv_padding, nhwc, pool_geometry, population
 from workloads.evidence import capture
 
@@ -28,7 +29,7 @@ def aligned(array):
     return made
 
 
-class Backend(Operators):
+class Backend(Sequence, Operators):
     """`default` holds the weights in variables, `frozen` as constants, `xla` has clusters of the graph compiled."""
 
     name = "tensorflow"
@@ -60,7 +61,7 @@ class Backend(Operators):
     def build(self, nodes, weights, inputs, outputs):
         if self.execution == "frozen" and not any(weights.values()):
             raise Unsupported("mode 'frozen': this network has no weights")
-        with self._begin(inputs):
+        with self._begin(inputs, base.integer_inputs(nodes)):
             tensors = self.walk(self.operators(nodes, weights), self.entries, outputs)
         self.outputs = list(outputs)
         self.fetches = [tensors[name] for name in outputs]
@@ -68,14 +69,14 @@ class Backend(Operators):
 
     def build_gradient(self, nodes, weights, inputs, loss):
         """The gradients are computed before the loss may be fetched, and not fetched themselves."""
-        with self._begin(inputs):
+        with self._begin(inputs, base.integer_inputs(nodes)):
             value, variables = self._loss(nodes, weights, loss)
             self.found = tf.gradients(value, variables)
-            self._fetch_after(self.found, value)
+            self._fetch_after([each.op for each in self.found], value)  # 1.3 knows no IndexedSlices there
 
     def build_training(self, nodes, weights, inputs, loss, optimizer):
         self.running, self.moves = {}, []
-        with self._begin(inputs):
+        with self._begin(inputs, base.integer_inputs(nodes)):
             value, _ = self._loss(nodes, weights, loss)
             with tf.control_dependencies(self.moves):
                 update = make_optimizer(optimizer).minimize(value)
@@ -113,11 +114,14 @@ class Backend(Operators):
             arrays[name] = np.concatenate([back(array) for array, (_, back) in zip(found, parts)])  # noqa: B905
         return arrays
 
-    def _begin(self, inputs):
+    def _begin(self, inputs, integers):
         """A new graph to write in; `entries` are its inputs by name."""
         self.graph, self.values, self.learnt = tf.Graph(), [], {}
         with self.graph.as_default():
-            self.feeds = [tf.placeholder(tf.float32, nhwc(shape), name) for name, shape in inputs.items()]
+            self.feeds = [
+                tf.placeholder(tf.int64 if name in integers else tf.float32, nhwc(shape), name)
+                for name, shape in inputs.items()
+            ]
         self.inputs = list(inputs)
         self.entries = dict(zip(inputs, self.feeds))  # noqa: B905  (3.10 has it)
         return self.graph.as_default()
