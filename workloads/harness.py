@@ -59,6 +59,7 @@ def execute(job, answer, phases):
     backend = importlib.import_module("workloads.backends." + job["backend"]).Backend(
         job["threads"], job["execution"], job["onednn"], job["device"]
     )
+    backend.compute_in(job["dtype"])
     backend.configure()
     phases.mark("import")
     if backend.is_program:
@@ -101,8 +102,8 @@ def check_supported(job):
     if job["mode"] not in modes.MODES:
         known = ", ".join(sorted(modes.MODES))
         raise Unsupported("mode {0!r}: this harness has {1}".format(job["mode"], known))
-    if job["dtype"] != "float32":
-        raise Unsupported("dtype {0!r}: this harness has float32".format(job["dtype"]))
+    if job["dtype"] != "float32" and job["mode"] != "infer":
+        raise Unsupported("dtype {0!r} in mode {1!r}: only inference has it".format(job["dtype"], job["mode"]))
     if job["batch"] != 1 and not job["network"].get("batched", True):
         raise Unsupported("batch {0}: {1} has no batch dimension".format(job["batch"], job["network"]["name"]))
 

@@ -22,7 +22,8 @@ WEIGHTS = {
 
 def outside(name, array, location="session"):
     """An initialiser whose data the reader gets on another way; the location is only a word that must be there."""
-    tensor = onnx.TensorProto(name=name, data_type=onnx.TensorProto.FLOAT, dims=array.shape)
+    kind = onnx.TensorProto.INT8 if array.dtype == np.int8 else onnx.TensorProto.FLOAT
+    tensor = onnx.TensorProto(name=name, data_type=kind, dims=array.shape)
     tensor.data_location = onnx.TensorProto.EXTERNAL
     tensor.external_data.add(key="location", value=location)
     return tensor

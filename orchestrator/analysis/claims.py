@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from orchestrator.analysis.findings import Finding
-from orchestrator.nouns.variant import AUTOGRAD, Blas, OneDnn
-from orchestrator.nouns.workload import Mode
+from orchestrator.nouns.variant import AUTOGRAD, Blas, Device, OneDnn
+from orchestrator.nouns.workload import Dtype, Mode
 from orchestrator.store.facts import product_libraries
 
 if TYPE_CHECKING:
@@ -19,6 +19,13 @@ COMPILED_IN = frozenset({Blas.EIGEN, Blas.XLA, Blas.MLAS, Blas.ONEDNN, Blas.XNNP
 # One kernel family under the names of OpenBLAS and of BLIS.
 _ALIASES = {"skx": "skylakex", "knights landing": "knl", "sandy bridge": "sandybridge"}
 _CAPABILITIES = {"Seccomp": "2", "NoNewPrivs": "1", "CapEff": "0"}
+
+NATIVE = {
+    Dtype.BFLOAT16: frozenset({"avx512_bf16", "amx_bf16", "bf16"}),
+    Dtype.FLOAT16: frozenset({"avx512_fp16", "amx_fp16", "asimdhp"}),
+    Dtype.INT8: frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"}),
+}
+"""Type -> the flags of /proc/cpuinfo of which one is enough for its products."""
 
 HANDOVER = 1
 """A main thread that hands each step over to a pool's thread is runnable beside it for a moment; in steps of some
@@ -129,7 +136,15 @@ def check_device(record: Record, evidence: Evidence) -> Checked:
     if evidence.precision != record.workload.dtype:
         text = f"{record.workload.dtype} asked for, it computed in {evidence.precision}"
         reasons.append(Finding("claim:precision", text))
-    return reasons + _gradients(record, evidence), []
+    return reasons + _gradients(record, evidence), _emulated(record, evidence)
+
+
+def _emulated(record: Record, evidence: Evidence) -> list[Finding]:
+    """Products of a narrow type without an instruction for them are converted or taken apart, which costs time."""
+    wanted = NATIVE.get(record.workload.dtype, frozenset())
+    if not wanted or record.variant.device != Device.CPU or wanted & set(evidence.isa):
+        return []
+    return [Finding("emulated", f"this CPU has no instruction for products of {record.workload.dtype}")]
 
 
 def _gradients(record: Record, evidence: Evidence) -> list[Finding]:

@@ -14,7 +14,7 @@ from orchestrator.analysis.peaks import find_peaks, read_seat, read_theory
 from orchestrator.analysis.trials import read_host
 from orchestrator.catalog.cost import count_gradient, count_network
 from orchestrator.errors import SpecError
-from orchestrator.nouns.workload import Mode
+from orchestrator.nouns.workload import Dtype, Mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -133,6 +133,8 @@ def _place_summary(
         return Place(
             reasons=(f"no network is called {record.workload.network} any more: its operations are not known",)
         )
+    if record.workload.dtype is not Dtype.FLOAT32:
+        return Place(reasons=(f"bytes and peaks are those of float32, not of {record.workload.dtype}",))
     counted = record.reported.parameters if record.reported is not None else None
     if counted not in {None, network.parameters}:
         return Place(reasons=(f"{network.name} had {counted} parameters then, and has {network.parameters} now",))

@@ -63,6 +63,10 @@ class Summary:
     """Throughput, with the 95 % interval of the mean turned round; None in the latency scenario."""
     first_s: float | None
     """Median over the processes of the first call."""
+    dtype: str
+    """What the workload is computed in."""
+    error: float | None
+    """The worst difference from the float64 reference over all valid trials, in spreads of the output."""
     facts: Mapping[str, str]
     """What was seen at run time: `BLAS`, `BLAS core`, `oneDNN`, `busy threads`, ..."""
     diagnostics: Diagnostics | None
@@ -132,6 +136,8 @@ def _summarise(trials: Sequence[Judged]) -> Summary:
         latency=latency,
         samples_per_s=_rate(first.workload.batch, mean, low, high) if scenario is Scenario.THROUGHPUT else None,
         first_s=median_of(reply.first_s for reply in replies),
+        dtype=str(first.workload.dtype),
+        error=max((error for reply in replies for error in reply.errors.values()), default=None),
         facts=read_facts(trials),
         diagnostics=diagnostics,
         remarks=(

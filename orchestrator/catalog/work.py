@@ -11,13 +11,16 @@ from orchestrator import paths
 from orchestrator.catalog.resize import Networks
 from orchestrator.catalog.rows import make_noun, read_toml
 from orchestrator.errors import SpecError, UnknownNameError
-from orchestrator.nouns.workload import Mode, Network, Suite, Workload
+from orchestrator.nouns.workload import Dtype, Mode, Network, Suite, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
-IDENTIFIER = re.compile(rf"(?P<network>[a-z0-9_.]+)-(?P<mode>{'|'.join(Mode)})-b(?P<batch>[1-9][0-9]{{0,5}})")
+NARROW = tuple(dtype for dtype in Dtype if dtype is not Dtype.FLOAT32)
+IDENTIFIER = re.compile(
+    rf"(?P<network>[a-z0-9_.]+)-(?P<mode>{'|'.join(Mode)})-b(?P<batch>[1-9][0-9]{{0,5}})(-(?P<dtype>{'|'.join(NARROW)}))?"
+)
 
 
 def read_networks(folder: Path | None = None) -> Networks:
@@ -69,11 +72,12 @@ def read_workloads(folder: Path | None = None) -> tuple[Workload, ...]:
 
 
 def parse_workload(name: str, networks: Collection[str]) -> Workload:
-    """`vgg16-infer-b1` as a workload; raises UnknownNameError where no network is called so."""
+    """`vgg16-infer-b1` (or `...-b1-bfloat16`) as a workload; raises UnknownNameError where no network is called so."""
     match = IDENTIFIER.fullmatch(name)
     if match is None or match["network"] not in networks:
         raise UnknownNameError("workload", name, [Workload(network=network).id for network in networks])
-    return Workload(network=match["network"], mode=Mode(match["mode"]), batch=int(match["batch"]))
+    dtype = Dtype(match["dtype"] or Dtype.FLOAT32)
+    return Workload(network=match["network"], mode=Mode(match["mode"]), batch=int(match["batch"]), dtype=dtype)
 
 
 def select_workloads(text: str, folder: Path | None = None) -> tuple[Workload, ...]:

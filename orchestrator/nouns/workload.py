@@ -24,6 +24,16 @@ class Mode(StrEnum):
     """As `infer`, of matrix products alone; then the process copies memory: what this image can do at most."""
 
 
+class Dtype(StrEnum):
+    """What the products of a workload are computed in. Weights and inputs are drawn in float32 for all of them."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+    INT8 = "int8"
+    """Weights of products as int8, activations quantised as they come; what has no weights stays in float32."""
+
+
 class Node(Noun):
     """One operator: ONNX's name and attributes; its output tensor is called after it."""
 
@@ -91,13 +101,14 @@ class Workload(Noun):
     network: str
     mode: Mode = Mode.INFER
     batch: int = Field(default=1, ge=1)
-    dtype: str = Field(default="float32", pattern="^float32$")
+    dtype: Dtype = Dtype.FLOAT32
     region: str = Field(default="compute", pattern="^(compute|end_to_end)$")
 
     @property
     def id(self) -> str:
-        """`vgg16-infer-b1`."""
-        return f"{self.network}-{self.mode}-b{self.batch}"
+        """`vgg16-infer-b1`, `vgg16-infer-b1-bfloat16`."""
+        suffix = "" if self.dtype is Dtype.FLOAT32 else f"-{self.dtype}"
+        return f"{self.network}-{self.mode}-b{self.batch}{suffix}"
 
 
 class Method(Noun):

@@ -33,10 +33,16 @@ def draw_results(placed: Sequence[tuple[Summary, Place]]) -> RenderableType:
 
     parts: list[RenderableType] = []
     for (workload, threads), group in groupby(placed, key=lambda pair: (pair[0].workload, pair[0].threads)):
-        columns = ("build", "mean", "95 % CI", "first call", "GFLOP/s (of SGEMM)", "blocks", "computed in")
+        columns: tuple[str, ...] = ("build", "mean", "95 % CI", "first call")
+        columns += ("GFLOP/s (of SGEMM)", "blocks", "computed in")
         ordered = sorted(group, key=lambda pair: (pair[0].mean_s or math.inf, pair[0].variant))
         lines = [_result_cells(each, place) for each, place in ordered]
-        parts.append(Grid(f"{workload}, {say_number(threads, 'thread')}", columns, lines, right=columns[1:6]))
+        if any(each.dtype != "float32" for each, _ in ordered):  # faster and less exact are one answer
+            columns = (*columns[:2], "off by", *columns[2:])
+            lines = [
+                (*line[:2], _say_error(each.error), *line[2:]) for line, (each, _) in zip(lines, ordered, strict=True)
+            ]
+        parts.append(Grid(f"{workload}, {say_number(threads, 'thread')}", columns, lines, right=columns[1:-1]))
     remarks = [
         (each.variant, remark)
         for each, place in placed
@@ -101,6 +107,11 @@ def _result_cells(each: Summary, place: Place) -> tuple[str, ...]:
         str(each.valid) if each.valid == each.blocks else f"{each.valid} of {each.blocks}",
         seen or "-",
     )
+
+
+def _say_error(error: float | None) -> str:
+    """In spreads of the output."""
+    return "-" if error is None else f"{error:.1e}"
 
 
 def _remarks(pairs: Iterable[tuple[str, str]]) -> list[RenderableType]:

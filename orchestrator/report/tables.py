@@ -101,6 +101,8 @@ def _result_line(summary: Summary, place: Place) -> list[str]:
     seen = " ".join(part for part in (summary.facts.get("BLAS"), summary.facts.get("BLAS core")) if part)
     remarks = [*summary.reasons, *summary.flags, *summary.remarks]
     remarks += [doubt] if (doubt := doubt_share(place)) else []
+    if summary.dtype != "float32" and summary.error is not None:
+        remarks.insert(0, f"off by {summary.error:.1e} of the output's spread")
     if summary.mode != "default":
         remarks.insert(0, f"mode {summary.mode}")
     return [

@@ -32,7 +32,7 @@ def make_job(
         mode=str(workload.mode),
         region=workload.region,
         execution=cell.mode,
-        dtype=workload.dtype,
+        dtype=str(workload.dtype),
         seed=method.seed,
         threads=cell.threads,
         onednn=str(variant.onednn),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.errors import BenchError
 from orchestrator.nouns.job import Expected
-from orchestrator.nouns.workload import Mode
+from orchestrator.nouns.workload import Dtype, Mode
 
 if TYPE_CHECKING:
     from orchestrator.nouns.workload import Network, Workload
@@ -36,6 +36,8 @@ def read_expected(
     request = {"network": network.model_dump(mode="json"), "batch": workload.batch, "seed": seed}
     if workload.mode not in {Mode.INFER, Mode.PEAK}:  # else named as before there were others
         request["mode"] = workload.mode
+    if workload.dtype is not Dtype.FLOAT32:
+        request["computed_in"] = workload.dtype
     text = json.dumps([request, workload.dtype, workloads_hash], sort_keys=True)
     path = cache / "expected" / f"{workload.id}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
     if path.is_file():

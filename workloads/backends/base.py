@@ -102,6 +102,14 @@ class Backend(object):
     trains = False
     """Whether it has `build_training`, `load_targets` and `trained`."""
 
+    dtypes = ("float32",)
+    """What it can be told to compute products in. `bfloat16`, `float16`: weights, inputs and what is between operators
+    are converted to it. `int8`: weights of products, and with them activations, by dynamic quantisation."""
+    lacking = {}
+    """dtype -> why it is not among them, where more can be said than that."""
+    computes_in = "float32"
+    """The one that was asked for."""
+
     is_program = False
     """Whether it only asks a program outside Python, which computes and times: workloads/program.py."""
 
@@ -121,6 +129,14 @@ class Backend(object):
         self.device = device  # what was asked for; placement() says where it was
 
     # -- computing -----------------------------------------------------------------------------------------------
+
+    def compute_in(self, dtype):
+        """Before `configure`: what products are to be computed in; weights and inputs come as float32 all the same, and
+        `fetch` gives float32. `precision` reads back what was done."""
+        if dtype not in self.dtypes:
+            known = "{0} has {1} here".format(self.name, ", ".join(self.dtypes))
+            raise Unsupported("dtype {0!r}: {1}".format(dtype, self.lacking.get(dtype, known)))
+        self.computes_in = dtype
 
     def configure(self):
         """Set threads, gradients, precision. Environment variables were set before the process began."""

@@ -30,6 +30,7 @@ class Backend(Transformer, Sequence, base.Backend):
     differentiates = True
     trains = True
     moved = None  # name -> running mean or variance after the batch, while a step of training is traced
+    dtypes = ("float32", "bfloat16", "float16")
 
     def configure(self):
         # XLA's CPU client reads the size of its pool from here, once, when it is made; otherwise it takes the affinity.
@@ -43,6 +44,7 @@ class Backend(Transformer, Sequence, base.Backend):
         jax.config.update("jax_platforms", self.device)
         jax.config.update("jax_default_matmul_precision", "highest")
         self.jax = jax
+        self.type = getattr(jax.numpy, self.computes_in)
         self.turned = {}  # weight -> the order of axes that ONNX has it in
 
     def build(self, nodes, weights, inputs, outputs):
@@ -58,7 +60,7 @@ class Backend(Transformer, Sequence, base.Backend):
 
         self.hlo = None
         self.function = network if self.execution == "eager" else self.jax.jit(network)
-        self.weights = self.jax.block_until_ready(self.jax.device_put(self.weights))
+        self.weights = self.jax.block_until_ready(self.jax.device_put(self._typed(self.weights)))
 
     def build_gradient(self, nodes, weights, inputs, loss):
         measured = self.jax.value_and_grad(self._measured(nodes, weights, loss), has_aux=True)
@@ -153,7 +155,7 @@ class Backend(Transformer, Sequence, base.Backend):
 
     def load(self, arrays):
         tensors = {name: a.transpose(0, 2, 3, 1) if self._image(a) else a for name, a in arrays.items()}
-        self.tensors = self.jax.block_until_ready(self.jax.device_put(tensors))
+        self.tensors = self.jax.block_until_ready(self.jax.device_put(self._typed(tensors)))
         self.arguments = (self.weights, self.tensors)
 
     def step(self):
@@ -165,7 +167,12 @@ class Backend(Transformer, Sequence, base.Backend):
             arrays = {name: np.asarray(array) for name, array in self.result.items()}
         else:
             arrays = self.jax.device_get(self.result)
+        if self.computes_in != "float32":
+            arrays = base.converted(arrays, np.float32)
         return {name: a.transpose(0, 3, 1, 2) if self._image(a) else a for name, a in arrays.items()}
+
+    def _typed(self, arrays):
+        return arrays if self.computes_in == "float32" else base.converted(arrays, self.type)
 
     def _image(self, x):
         """Whether a tensor is an image, whose channels are last here."""
@@ -204,6 +211,8 @@ class Backend(Transformer, Sequence, base.Backend):
         return ("default", "a jitted function with {0} compiled form".format(known))
 
     def precision(self):
+        if self.computes_in != "float32":
+            return xla_evidence.precision_of_products(self._compiled())
         return xla_evidence.precision(self._compiled())
 
     def placement(self):

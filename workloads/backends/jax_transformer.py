@@ -46,6 +46,9 @@ class Transformer(object):
 
     def Attention(self, node, weights):
         causal, scale = bool(node.attrs.get("is_causal", 0)), node.attrs.get("scale")
+        if self.computes_in == "float16" and self.device == "cpu":
+            text = "{0}: jax.nn.dot_product_attention asks for products F16_F16_F32, which XLA lacks on a CPU"
+            raise Unsupported(text.format(node.name))
 
         def attention(q, k, v):
             q, k, v = (x.transpose(HEADS_LAST) for x in (q, k, v))

@@ -4,7 +4,7 @@ All steps of all samples are computed: on a CPU the operator knows no lengths (`
 what lies behind a sample's own is masked afterwards, as Gluon's `unroll` with `valid_length` does. The operator's GRU
 has the reset gate behind the product; the other form is a `foreach` over the steps.
 """
-# ruff: noqa: N802, N803, ARG002  (methods are called after ONNX's operators, and F is MXNet's namespace of operators)
+# ruff: noqa: N802, N803, ARG002, ARG005  (methods are called after ONNX's operators, and F is MXNet's namespace of operators)
 
 import re
 

@@ -1,11 +1,17 @@
 """How does ONNX Runtime run a network? The same operators as an ONNX model, through its CPU provider."""
 
+import contextlib
 import os
+import shutil
+import tempfile
+from collections import Counter
 
 import numpy as np
+import onnx
 import onnxruntime
 
-from workloads import onnx_graph
+from workloads import onnx_dynamic, onnx_graph
+from workloads.backends.base import Unsupported
 from workloads.evidence import contents
 from workloads.onnx_sequence import Sequence
 
@@ -18,7 +24,7 @@ LEVELS = {
 """Execution mode -> graph optimisation level."""
 
 
-class Backend(Sequence, onnx_graph.Writer):
+class Backend(onnx_dynamic.Dynamic, Sequence, onnx_graph.Writer):
     """One session over a model whose weights stay where they are.
 
     The modes are the levels of graph optimisation: `default` is all of it, `extended` leaves the layout of images
@@ -29,6 +35,11 @@ class Backend(Sequence, onnx_graph.Writer):
     modes = tuple(LEVELS)
     newest = 23 if tuple(int(part) for part in onnxruntime.__version__.split(".")[:2]) >= (1, 23) else 21
     devices = ("cpu", "cuda")
+    dtypes = ("float32", "int8")
+    lacking = {
+        "float16": "ONNX Runtime's CPU provider casts such a model to float32 where it has no kernels, as on x86",
+        "bfloat16": "ONNX Runtime's CPU provider has no kernel of Conv for it",
+    }
 
     def configure(self):
         self.options = onnxruntime.SessionOptions()
@@ -45,14 +56,36 @@ class Backend(Sequence, onnx_graph.Writer):
             self.providers = [("CUDAExecutionProvider", {"device_id": "0", "use_tf32": "0"})]
 
     def build(self, nodes, weights, inputs, outputs):
+        if self.computes_in == "int8":
+            onnx_dynamic.check(nodes)
+            if self.device != "cpu":
+                raise Unsupported("dtype 'int8' on cuda: DynamicQuantizeLinear is an operator of the CPU's provider")
         model = self.graph(nodes, weights, inputs, outputs)
         # Handed over beside the model: VGG-16's 553 MB are not written into a protocol buffer and parsed again,
         # and the session copies what it repacks.
         names = list(self.values)
         arrays = [onnxruntime.OrtValue.ortvalue_from_numpy(self.values[name]) for name in names]
         self.options.add_external_initializers(names, arrays)
-        self.session = onnxruntime.InferenceSession(model.SerializeToString(), self.options, providers=self.providers)
+        self.executed = Counter()
+        with self._written_down():
+            data = model.SerializeToString()
+            self.session = onnxruntime.InferenceSession(data, self.options, providers=self.providers)
         self._bind_outputs()
+
+    @contextlib.contextmanager
+    def _written_down(self):
+        """Where it computes in int8: has the session write its optimised graph, and counts the operators in it."""
+        if self.computes_in == "float32":
+            yield
+            return
+        folder = tempfile.mkdtemp(dir=os.getcwd())
+        try:
+            path = os.path.join(folder, "optimised.onnx")
+            self.options.optimized_model_filepath = path
+            yield
+            self.executed.update(node.op_type for node in onnx.load(path, load_external_data=False).graph.node)
+        finally:
+            shutil.rmtree(folder)
 
     def _bind_outputs(self):
         """Results are written where `fetch` finds them; without a binding each `run` would copy them once more.
@@ -108,6 +141,10 @@ class Backend(Sequence, onnx_graph.Writer):
         return (mode, "graph_optimization_level of the session: {0}".format(level))
 
     def precision(self):
+        if self.computes_in == "int8":
+            whole = sum(self.executed[op] for op in onnx_dynamic.INTEGER)
+            others = self.executed["Gemm"] + self.executed["FusedGemm"]
+            return "int8" if whole and not others else "int8 in {0} products, float32 in {1}".format(whole, others)
         types = {value.type for value in self.session.get_inputs() + self.session.get_outputs()}
         types.discard("tensor(int64)")  # rows that a Gather picks
         if types != {"tensor(float)"}:

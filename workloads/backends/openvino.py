@@ -13,6 +13,9 @@ from workloads.backends.base import Unsupported
 from workloads.backends.openvino_sequence import Sequence
 from workloads.backends.openvino_transformer import Transformer
 
+HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
+"""dtype -> INFERENCE_PRECISION_HINT: weights and activations are converted inside the compiled graph."""
+
 PRODUCTS = ("Convolution", "GroupConvolution", "FullyConnected", "MatMul", "RNNSeq")
 """Layer types of the compiled graph whose kernels decide what the arithmetic was and whose library did it. RNNSeq is
 oneDNN's RNN primitive; a sequence whose lengths are an input becomes a loop of cells, a TensorIterator."""
@@ -28,11 +31,13 @@ class Backend(Transformer, Sequence, base.Backend):
 
     name = "openvino"
     modes = ("default", "throughput")
+    dtypes = tuple(HINTS)
+    lacking = {"int8": "OpenVINO computes in it what a calibrated model marks, and has no way to quantise as it runs"}
 
     def configure(self):
         self.core = openvino.Core()
         self.settings = {
-            "INFERENCE_PRECISION_HINT": "f32",
+            "INFERENCE_PRECISION_HINT": HINTS[self.computes_in],
             "INFERENCE_NUM_THREADS": str(self.threads),
             "PERFORMANCE_HINT": "LATENCY" if self.execution == "default" else "THROUGHPUT",
             "ENABLE_CPU_PINNING": "NO",  # the host has pinned the process
@@ -48,12 +53,20 @@ class Backend(Transformer, Sequence, base.Backend):
         made = self.walk(self.operators(nodes, weights), parameters, outputs)
         model = openvino.Model([ops.result(made[name]) for name in outputs], list(parameters.values()), "network")
         self.compiled = self.core.compile_model(model, "CPU", self.settings)
+        self._check_hint()
         self.positions = {name: i for i, name in enumerate(inputs)}
         streams = self._streams()
         if streams > 1:
             self._divide(model, inputs, streams)
             return
         self.request = self.compiled.create_infer_request()
+
+    def _check_hint(self):
+        """Raise Unsupported where the plug-in did not take the type that it was told to."""
+        taken = self.compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+        if taken != HINTS[self.computes_in]:
+            text = "dtype {0!r}: told so, the plug-in computes in {1} on this CPU"
+            raise Unsupported(text.format(self.computes_in, taken))
 
     def _divide(self, model, inputs, streams):
         """Compile for a share of the batch, with one request per stream."""
@@ -136,7 +149,8 @@ class Backend(Transformer, Sequence, base.Backend):
     def precision(self):
         used = sorted({layer["runtimePrecision"] for layer in self._products()})
         used = used or [self.compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()]
-        return ", ".join("float32" if name == "f32" else name for name in used)
+        names = {hint: dtype for dtype, hint in HINTS.items()}
+        return ", ".join(names.get(name, name) for name in used)
 
     def static_libraries(self):
         how = "kernels of the compiled graph: {0}".format(self._primitives())

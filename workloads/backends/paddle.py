@@ -51,10 +51,14 @@ class Backend(base.Backend):
     differentiates = True
     trains = True
     learning = False
+    dtypes = ("float32", "bfloat16")
 
     def configure(self):
         if self.execution != "default" and self.onednn == "on":
             raise Unsupported("mode {0!r}: oneDNN is for the inference engine alone".format(self.execution))
+        if self.computes_in != "float32" and (self.execution != "default" or self.onednn != "on"):
+            text = "dtype {0!r}: the inference engine has it where oneDNN computes"
+            raise Unsupported(text.format(self.computes_in))
         paddle.set_device("cpu")
         paddle.set_flags({THREADS: self.threads})
         paddle.base.core.set_num_threads(self.threads)  # dygraph reads the flag once, when it is imported
@@ -167,6 +171,8 @@ class Backend(base.Backend):
             config.enable_onednn()
         else:
             config.disable_onednn()  # it is on where nobody says so
+        if self.computes_in == "bfloat16":
+            config.enable_onednn_bfloat16()
         config.switch_ir_optim()
         config.enable_new_ir()
         config.enable_new_executor()
@@ -228,7 +234,10 @@ class Backend(base.Backend):
         types = {handle.type().name.lower() for handle in self.fetched}
         if self.onednn == "on":
             shown = onednn.product_types(onednn.verbose_step(self.step, maps.read_maps()))
-            types.update("float32" if name == "f32" else name for name in shown)
+            names = {"f32": "float32", "bf16": "bfloat16"}
+            products = {names.get(name, name) for name in shown}
+            # What is returned is float32 also of a program whose products are not.
+            types = types | products if self.computes_in == "float32" else products or {"unknown"}
         return ", ".join(sorted(types))
 
     def arithmetic(self):

@@ -7,7 +7,7 @@ import re
 import torch
 import torch.nn.functional as F  # noqa: N812  (its usual name)
 
-from workloads.backends import base
+from workloads.backends import base, pytorch_dtypes
 from workloads.backends.base import Unsupported
 from workloads.backends.pytorch_sequence import Sequence
 from workloads.backends.pytorch_transformer import Transformer
@@ -30,6 +30,7 @@ class Backend(Transformer, Sequence, base.Backend):
     module = "torch"
     devices = ("cpu", "cuda")
     modes = ("default", "channels_last", "jit", "compile", "autograd")
+    dtypes = ("float32", "bfloat16", "float16", "int8")
     batch_statistics = True
     differentiates = True
     trains = True
@@ -40,6 +41,8 @@ class Backend(Transformer, Sequence, base.Backend):
 
     def configure(self):
         self.images = []
+        self.quantised = []
+        self.type = pytorch_dtypes.TYPES.get(self.computes_in, torch.float32)
         self.place = torch.device("cuda:0" if self.device == "cuda" else "cpu")
         if self.device == "cuda":
             if not torch.cuda.is_available():
@@ -65,6 +68,7 @@ class Backend(Transformer, Sequence, base.Backend):
     def build(self, nodes, weights, inputs, outputs):
         self.outputs = list(outputs)
         self.names = sorted(inputs)
+        pytorch_dtypes.check(self.computes_in, self.execution, nodes)
         net = Network(self, self.operators(nodes, weights), self.names)
         shapes = [tuple(shape) for shape in inputs.values()] + [tuple(kernel.shape) for kernel in self.images]
         if self.execution == "channels_last" and not any(len(s) == 4 and s[1] > 1 < s[2] * s[3] for s in shapes):
@@ -135,11 +139,15 @@ class Backend(Transformer, Sequence, base.Backend):
         self.result = result if isinstance(result, tuple) else (result,)  # what a trace of 1.0 makes of a tuple of one
 
     def fetch(self):
+        if self.type is not torch.float32:
+            self.result = tuple(tensor.float() for tensor in self.result)
 
         return {name: tensor.detach().cpu().numpy() for name, tensor in zip(self.outputs, self.result)}  # noqa: B905
 
     def _place(self, tensor):
         tensor = tensor.to(self.place)
+        if self.type is not torch.float32 and tensor.is_floating_point():
+            tensor = tensor.to(self.type)
         if self.execution == "channels_last" and tensor.dim() == 4:
             return tensor.contiguous(memory_format=torch.channels_last)
         return tensor
@@ -185,11 +193,19 @@ class Backend(Transformer, Sequence, base.Backend):
         return "ATen " + found.group(1) if found else None
 
     def precision(self):
+        if self.computes_in != "float32":
+            return self._narrow_precision()
         # "high" and "medium" let a product be computed in TF32 or bfloat16.
         allowed = matmul_precision()
         if allowed != "highest":
             return "float32, products {0}".format(allowed)
         return "float32" if self._tf32() == "off" else "float32, convolutions tf32"
+
+    def _narrow_precision(self):
+        if self.computes_in == "int8":
+            return "int8" if {each.dtype() for each in self.quantised} == {"qint8"} else "float32"
+        given = dict(zip(self.names, self.tensors))  # noqa: B905
+        return ", ".join(sorted(pytorch_dtypes.seen(self.net.made, given, self.outputs, self.walk))) or "unknown"
 
     def _tf32(self):
         allowed = matmul_precision() != "highest"
@@ -319,6 +335,9 @@ class Backend(Transformer, Sequence, base.Backend):
         weight, bias = w["B"], w.get("C")
         if not node.attrs.get("transB", 0):
             weight = weight.t().contiguous()
+        if self.computes_in == "int8":
+            self.quantised.append(pytorch_dtypes.Dynamic(weight, bias))
+            return self.quantised[-1]
         return lambda x: F.linear(x, weight, bias)
 
     def Gather(self, node, weights):

@@ -4,7 +4,7 @@
 import numpy as np
 import tensorflow as tf
 
-from workloads.backends import base, tensorflow_evidence
+from workloads.backends import base, tensorflow_evidence, xla_evidence
 from workloads.backends.base import Unsupported
 from workloads.backends.tensorflow_operators import LOSSES, Operators, conv_padding, nhwc, pool_geometry, population
 from workloads.backends.tensorflow_sequence import Sequence
@@ -58,6 +58,7 @@ class Backend(Transformer, Sequence, Operators):
     modes = ("default", "frozen", "eager", "xla")
     devices = ("cpu", "cuda")
     batch_statistics = True
+    dtypes = ("float32", "bfloat16", "float16")
     differentiates = True
     trains = True
     learnt = None  # name -> its variables, where gradients are asked for
@@ -79,6 +80,9 @@ class Backend(Transformer, Sequence, Operators):
         tf.config.threading.set_inter_op_parallelism_threads(1)
 
     def build(self, nodes, weights, inputs, outputs):
+        if self.computes_in != "float32" and self.execution == "eager":
+            text = "dtype {0!r} in mode 'eager': types are read back from the graph that ran"
+            raise Unsupported(text.format(self.computes_in))
         self.images = base.has_images(nodes)
         made = self.operators(nodes, weights)
 
@@ -143,7 +147,7 @@ class Backend(Transformer, Sequence, Operators):
         """What the function takes, in the order of `inputs`."""
         integers = base.integer_inputs(nodes)
         shapes = {name: nhwc(shape) if self.images else list(shape) for name, shape in inputs.items()}
-        types = {name: tf.int64 if name in integers else tf.float32 for name in inputs}
+        types = {name: tf.int64 if name in integers else tf.as_dtype(self.computes_in) for name in inputs}
         return [tf.TensorSpec(shapes[name], types[name], name) for name in inputs]
 
     def gradients(self):
@@ -158,7 +162,7 @@ class Backend(Transformer, Sequence, Operators):
 
     def learnt_weight(self, node, key, array, axes=None, back=None):
         """A variable with its axes in TensorFlow's order; where gradients are asked for, with the way back."""
-        made = variable(array.transpose(axes) if axes else array, trainable=self.learnt is not None)
+        made = variable(self._typed(array.transpose(axes) if axes else array), trainable=self.learnt is not None)
         if self.learnt is not None:
             one = (made, lambda found: found.transpose(back).reshape(array.shape) if back else found)
             self.learnt.setdefault("{0}.{1}".format(node.name, key), []).append(one)
@@ -188,8 +192,13 @@ class Backend(Transformer, Sequence, Operators):
         self.graph = frozen.graph
         return lambda *tensors: dict(zip(names, frozen(*tensors)))  # noqa: B905  (3.10 has it)
 
+    def _typed(self, array):
+        if self.computes_in == "float32" or array.dtype.kind == "i":
+            return array
+        return array.astype(tf.as_dtype(self.computes_in).as_numpy_dtype)
+
     def load(self, arrays):
-        given = [arrays[spec.name] for spec in self.signature if spec.name in arrays]
+        given = [self._typed(arrays[spec.name]) for spec in self.signature if spec.name in arrays]
         self.tensors = [tf.constant(a.transpose(0, 2, 3, 1) if self.images and a.ndim == 4 else a) for a in given]
 
     def step(self):
@@ -197,6 +206,8 @@ class Backend(Transformer, Sequence, Operators):
 
     def fetch(self):
         arrays = {name: tensor.numpy() for name, tensor in self.result.items()}
+        if self.computes_in != "float32":
+            arrays = base.converted(arrays, np.float32)
         return {name: a.transpose(0, 3, 1, 2) if self.images and a.ndim == 4 else a for name, a in arrays.items()}
 
     # -- what it says of itself ------------------------------------------------------------------------------------
@@ -229,6 +240,11 @@ class Backend(Transformer, Sequence, Operators):
         return tensorflow_evidence.graph_mode(graph, self.function, self.weighted)
 
     def precision(self):
+        if self.computes_in != "float32":
+            if self.execution == "xla":
+                hlo = tensorflow_evidence.optimised_hlo(self._traced(), self.tensors)
+                return xla_evidence.precision_of_products(hlo)
+            return tensorflow_evidence.graph_precision(self._again(), self.tensors)
         allowed = self.device == "cuda" and tf.config.experimental.tensor_float_32_execution_enabled()
         return "float32, products tf32" if allowed else "float32"
 

@@ -74,9 +74,21 @@ def onednn_state(execution, function, tensors):
 def graph_state(function, tensors):
     """oneDNN's kernels have names of their own (`_MklNativeFusedConv2D`) in the graph that the executor was given.
 
-    TF_ENABLE_ONEDNN_OPTS alone proves nothing: Intel's 2.14 ignores it. `function` must not have been called before:
-    TensorFlow decides when it instantiates one whether its graph will be kept.
+    TF_ENABLE_ONEDNN_OPTS alone proves nothing: Intel's 2.14 ignores it.
     """
+    return tensorflow_graph.onednn_state(Counter(node.op for node in executed_nodes(function, tensors)))
+
+
+def graph_precision(function, tensors):
+    """`bfloat16` where that is the type T of every product and convolution in the graph that the executor was given."""
+    products = [node for node in executed_nodes(function, tensors) if re.search("Conv2D|Conv2d|MatMul", node.op)]
+    types = {tf.dtypes.as_dtype(node.attr["T"].type).name for node in products if node.attr["T"].type}
+    return ", ".join(sorted(types)) or "unknown: no product found"
+
+
+def executed_nodes(function, tensors):
+    """The nodes of the graphs that the executor was given. `function` must not have been called before: TensorFlow
+    decides when it instantiates one whether its graph will be kept."""
     from tensorflow.python.eager import context  # noqa: PLC0415  (no public name has it)
 
     eager = context.context()
@@ -86,7 +98,7 @@ def graph_state(function, tensors):
         graphs = eager.export_run_metadata().partition_graphs
     finally:
         eager.disable_graph_collection()
-    return tensorflow_graph.onednn_state(Counter(node.op for graph in graphs for node in graph.node))
+    return [node for graph in graphs for node in graph.node]
 
 
 def switch_state():

@@ -51,7 +51,7 @@ class Transformer(object):
             scores = tf.matmul(q * scale_of(node, q.shape[-1]), k, transpose_b=True)
             if causal:
                 unseen = np.where(visible(*scores.shape[-2:]), np.float32(0), np.float32(-np.inf))
-                scores = scores + tf.constant(unseen)
+                scores = scores + tf.cast(unseen, scores.dtype)
             return tf.matmul(tf.nn.softmax(scores), v)
 
         return attention

@@ -45,3 +45,19 @@ def precision(hlo):
     """`float32` where no other type of floating-point numbers, and no 8-bit integer, is the result of anything."""
     types = set(re.findall(r" = \(?(f16|bf16|f32|f64|s8)\[", hlo))
     return "float32" if types == {"f32"} else ", ".join(sorted(types))
+
+
+NAMES = {"f16": "float16", "bf16": "bfloat16", "f32": "float32", "f64": "float64", "s8": "int8"}
+
+
+def precision_of_products(hlo):
+    """`bfloat16` where the operands of every `dot` and `convolution` in the optimised HLO are; `float32` where XLA has
+    widened them. What sums are kept in does not matter here."""
+    found = set()
+    for module in re.split(r"^HloModule ", hlo, flags=re.MULTILINE):
+        for body in re.split(r"^\}", module, flags=re.MULTILINE):
+            types = dict(re.findall(r"(%[\w.-]+) = (\w+)\[", body))
+            for operands in re.findall(r" (?:dot|convolution)\(([^)]*)\)", body):
+                named = re.findall(r"(?:(\w+)\[[^ ]*\]\S* )?(%[\w.-]+)", operands)
+                found.update(inline or types.get(name, "unknown") for inline, name in named)
+    return ", ".join(sorted(NAMES.get(name, name) for name in found)) or "unknown: no product found"

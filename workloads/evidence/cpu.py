@@ -4,7 +4,7 @@ import os
 
 FLAGS = frozenset(
     "sse4_1 sse4_2 avx fma avx2 avx512f avx512cd avx512dq avx512bw avx512vl avx512_vnni avx512_bf16 avx512_fp16 "
-    "avx_vnni amx_tile amx_int8 amx_bf16 asimd asimdhp asimddp sve sve2 bf16 i8mm".split()
+    "avx_vnni amx_tile amx_int8 amx_bf16 amx_fp16 asimd asimdhp asimddp sve sve2 bf16 i8mm".split()
 )
 """What BLAS libraries and frameworks choose their kernels by."""
 

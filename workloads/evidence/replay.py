@@ -56,26 +56,26 @@ def heading(printed):
 
 def main():
     """Run the job on standard input up to one step more than it takes to settle."""
-    from workloads import harness, weights  # noqa: PLC0415
+    from workloads import modes, weights  # noqa: PLC0415
     from workloads.backends.base import Node  # noqa: PLC0415
 
     job = json.load(sys.stdin)
     network = job["network"]
     module = importlib.import_module("workloads.backends." + job["backend"])
     backend = module.Backend(job["threads"], job["execution"], job["onednn"])
+    backend.compute_in(job["dtype"])
     backend.configure()
     made = weights.make_weights(network, job["seed"])
     nodes = [Node(data) for data in network["nodes"]]
-    harness.build(job, backend, nodes, made)
+    mode = modes.make(job, backend)
+    mode.build(nodes, made)
     del made
-    backend.load(weights.make_inputs(network, job["batch"], job["seed"]))
+    mode.load()
     for _ in range(STEPS_BEFORE):
-        backend.step()
-        backend.fetch()
+        mode.step()
     ctypes.CDLL(None).fflush(None)
     os.write(1, MARK)
-    backend.step()
-    backend.fetch()
+    mode.step()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import json
 
 from orchestrator.analysis.coverage import find_coverage
 from orchestrator.nouns.record import Status
+from orchestrator.nouns.workload import Dtype
 from orchestrator.report.coverage import coverage_table
 from tests.makers import record, reply, timed, variant, workload
 
@@ -49,6 +50,14 @@ def test_the_table_names_errors_reasons_and_what_has_not_run() -> None:
         (ROW.id, OTHER.id, "unsupported"),
         (other.id, WORK.id, "valid"),
     }
+
+
+def test_a_workload_in_a_narrow_type_has_a_column_and_counts_for_its_mode() -> None:
+    narrow = workload(network="vgg16", dtype=Dtype.FLOAT16)
+    coverage = find_coverage([timed(ROW, 0, 0.1, workload=WORK), timed(ROW, 0, 0.1, workload=narrow)])
+    text = str(coverage_table(coverage, "markdown"))
+    assert "vgg16-infer-b1, vgg16-infer-b1-float16" in text
+    assert "| infer | 1 | 1 |" in text  # the second says of itself that it computed in float32
 
 
 def test_what_older_code_could_not_do_says_nothing_of_newer_code() -> None:

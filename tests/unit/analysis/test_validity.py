@@ -11,7 +11,8 @@ from orchestrator.analysis.validity import judge_record
 from orchestrator.nouns.job import ExecutionEvidence, Library, OneDnnEvidence, Threads
 from orchestrator.nouns.record import Record, Status
 from orchestrator.nouns.variant import Blas, Device, OneDnn
-from tests.makers import evidence, expected, library, method, mkl, observed, record, reply, variant
+from orchestrator.nouns.workload import Dtype
+from tests.makers import evidence, expected, library, method, mkl, observed, record, reply, variant, workload
 
 REFERENCE = library(
     name="reference", path="/usr/lib/x86_64-linux-gnu/blas/libblas.so.3.11.0", version="3.11.0", core=None
@@ -186,6 +187,24 @@ def test_device_and_precision_are_the_ones_asked_for() -> None:
 def ran_as(mode: str, execution: ExecutionEvidence | None, **fields: Any) -> Record:
     """Asked for `mode`, and this is what was read back."""
     return record(mode=mode, reported=reply(evidence=evidence(execution=execution, **fields)))
+
+
+def in_bfloat16(precision: str, *isa: str) -> Validity:
+    """Bfloat16 was asked for, and this is what was read back."""
+    made = evidence(precision=precision, isa=isa)
+    return judge_record(record(workload=workload(dtype=Dtype.BFLOAT16), reported=reply(evidence=made)))
+
+
+def test_a_narrow_type_is_proved_as_float32_is() -> None:
+    assert in_bfloat16("bfloat16", "avx512_bf16") == Validity()
+    for precision in ("float32", "bfloat16, float32", "float16", "nothing shows it"):
+        assert codes(in_bfloat16(precision, "avx512_bf16")) == ["claim:precision"]
+
+
+def test_a_cpu_without_instructions_for_the_type_is_flagged() -> None:
+    found = in_bfloat16("bfloat16", "avx2", "avx512f")
+    assert found.valid
+    assert flags(found) == ["emulated"]
 
 
 def test_the_mode_of_the_cell_is_the_one_that_was_read_back() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.catalog.work import parse_workload, read_networks, read_suites, read_workloads, select_workloads
 from orchestrator.errors import SpecError, UnknownNameError
-from orchestrator.nouns.workload import Workload
+from orchestrator.nouns.workload import Dtype, Workload
 
 NETWORK = {
     "name": "tiny",
@@ -36,7 +36,27 @@ def test_an_identifier_is_network_mode_and_batch() -> None:
     assert parse_workload("mobilenet_v1-infer-b64", ["mobilenet_v1"]).id == "mobilenet_v1-infer-b64"
 
 
-@pytest.mark.parametrize("name", ["vgg61-infer-b1", "vgg16-infer-b0", "vgg16-infer", "vgg16-trains-b1", "../vgg16", ""])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "int8"])
+def test_an_identifier_ends_in_the_type_that_is_not_float32(tmp_path: Path, dtype: str) -> None:
+    work = parse_workload(f"vgg16-infer-b8-{dtype}", ["vgg16"])
+    assert (work.batch, work.dtype, work.id) == (8, Dtype(dtype), f"vgg16-infer-b8-{dtype}")
+    chosen = select_workloads(f"tiny-infer-b{{1,2}}-{dtype}", make(tmp_path))
+    assert [each.id for each in chosen] == [f"tiny-infer-b1-{dtype}", f"tiny-infer-b2-{dtype}"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "vgg16-infer-b1-float32",
+        "vgg16-infer-b1-int4",
+        "vgg61-infer-b1",
+        "vgg16-infer-b0",
+        "vgg16-infer",
+        "vgg16-trains-b1",
+        "../vgg16",
+        "",
+    ],
+)
 def test_what_is_no_workload_is_refused_with_the_nearest(name: str) -> None:
     with pytest.raises(UnknownNameError, match="vgg16-infer-b1"):
         parse_workload(name, ["vgg16"])

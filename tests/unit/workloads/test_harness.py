@@ -142,7 +142,8 @@ def test_a_wrong_parameter_count_is_wrong(tmp_path: Path) -> None:
         ({"mode": "gradient"}, "mode 'gradient': numpy computes no gradients here"),
         ({"mode": "peak"}, "mode 'peak' is for matrix products alone"),
         ({"mode": "dream"}, "mode 'dream': this harness has gradient, infer, peak, single, train"),
-        ({"dtype": "bfloat16"}, "dtype 'bfloat16'"),
+        ({"dtype": "bfloat16"}, "dtype 'bfloat16': numpy has float32 here"),
+        ({"dtype": "int8", "mode": "gradient"}, "dtype 'int8' in mode 'gradient': only inference has it"),
         ({"network": {**tiny_network(), "batched": False}}, "no batch dimension"),
     ],
 )
