@@ -38,7 +38,7 @@ class Backend(base.Backend):
         if self.execution != "default":
             raise Unsupported("mode {0!r}: it trains by train_on_batch".format(self.execution))
         self.learning = True
-        self.below.learn()
+        self.below.learn(optimizer)
         self._model(nodes, weights, inputs, [loss.output])
         self.model.compile(keras2_training.make_optimizer(optimizer), keras2_training.LOSSES[loss.name])
         self.function = self.model.train_on_batch

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 
+from workloads.backends.base import Unsupported
 from workloads.evidence import capture, identify, maps
 
 
@@ -37,11 +38,13 @@ class TensorFlow(object):
         self.session, self.name = K.get_session, "TensorFlow {0}".format(tf.__version__)
 
     @staticmethod
-    def learn():
+    def learn(optimizer):
         """Of the older kind of variable a read is no copy, and Keras writes the update of a layer while the gradients
         of those below still read it: with one thread between operators LeNet learns something else."""
         import tensorflow as tf  # noqa: PLC0415
 
+        if optimizer.name == "adam":
+            raise Unsupported("adam: nothing orders Keras 2's count of steps and its reading: it begins at 2")
         tf.enable_resource_variables()
 
     @staticmethod
@@ -87,8 +90,8 @@ class Shared(object):
         self.threads = threads
 
     @staticmethod
-    def learn():
-        """What training wants to be told."""
+    def learn(optimizer):
+        """Say what training wants to be told; raises Unsupported for an optimizer that goes wrong."""
 
     @staticmethod
     def empty(shape, dtype=None):  # noqa: ARG004  (an initialiser's signature)
