@@ -8,10 +8,11 @@ from keras import layers
 
 from workloads.backends import base, keras2_below
 from workloads.backends.base import Unsupported
+from workloads.backends.keras2_sequence import Sequence, numbers
 from workloads.backends.padding import is_same
 
 
-class Backend(base.Backend):
+class Backend(Sequence, base.Backend):
     """`default` is `predict_on_batch`, `predict` what most scripts call, `function` a `K.function` of the model."""
 
     name = "keras"
@@ -27,11 +28,16 @@ class Backend(base.Backend):
         self.inputs, self.outputs = list(inputs), list(outputs)
         if self.execution != "function" and len({shape[0] for shape in inputs.values()}) > 1:
             raise Unsupported("{0} takes inputs of one length: {1}".format(self.execution, inputs))
-        made = [layers.Input(batch_shape=tuple(self.layout(shape)), name=name) for name, shape in inputs.items()]
+        integers = base.integer_inputs(nodes)
+        made = [
+            layers.Input(batch_shape=self.layout(shape), name=name, dtype="int64" if name in integers else K.floatx())
+            for name, shape in inputs.items()
+        ]
+        given = [tensor if len(inputs[name]) > 1 else numbers(tensor) for name, tensor in zip(inputs, made)]  # noqa: B905
         self.axis, self.values = 3 if self.below.channels_last else 1, []
         self.rectified = {node.name for node in nodes if node.op == "Relu"}
         operators = self.operators(nodes, weights)
-        tensors = self.walk(operators, dict(zip(inputs, made)), outputs)  # noqa: B905  (3.10 has it)
+        tensors = self.walk(operators, dict(zip(inputs, given)), outputs)  # noqa: B905  (3.10 has it)
         self.model = keras.models.Model(made, [tensors[name] for name in outputs])
         K.batch_set_value(self.values)  # at once: over TensorFlow each set_weights() would run the session again
         del self.values
@@ -39,15 +45,17 @@ class Backend(base.Backend):
         self.function = call.get(self.execution) or K.function(self.model.inputs, self.model.outputs)
 
     def layout(self, shape):
-        """The shape of an image batch in the layout of the framework below; any other shape as it is."""
+        """The shape of an image batch in the layout of the framework below; any other shape as it is, but one number
+        per sample has an axis of its own, which Keras would give it."""
         if len(shape) == 4 and self.below.channels_last:
-            return [shape[0], shape[2], shape[3], shape[1]]
-        return list(shape)
+            return (shape[0], shape[2], shape[3], shape[1])
+        return tuple(shape) if len(shape) > 1 else (shape[0], 1)
 
     def load(self, arrays):
         turn = (0, 2, 3, 1) if self.below.channels_last else (0, 1, 2, 3)
         fed = [arrays[name] for name in self.inputs]
-        self.fed = [np.ascontiguousarray(a.transpose(turn) if a.ndim == 4 else a) for a in fed]
+        fed = [a.transpose(turn) if a.ndim == 4 else a for a in fed]
+        self.fed = [np.ascontiguousarray(a if a.ndim > 1 else a.reshape(-1, 1)) for a in fed]
 
     def step(self):
         self.result = self.function(self.fed)
