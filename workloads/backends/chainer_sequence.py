@@ -83,9 +83,7 @@ class Sequence(object):
         absent = [np.zeros(spec.hidden, np.float32)] * count
 
         def parts(array, pieces):
-            return (
-                list(F.split_axis(array, pieces, 0)) if isinstance(array, chainer.Variable) else np.split(array, pieces)
-            )
+            return np.split(array, pieces) if isinstance(array, np.ndarray) else list(F.split_axis(array, pieces, 0))
 
         def cut():
             matrices = []

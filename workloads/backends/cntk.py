@@ -8,10 +8,11 @@ import numpy as np
 
 from workloads.backends import base
 from workloads.backends.base import Unsupported
+from workloads.backends.cntk_sequence import Sequence
 
 
-class Backend(base.Backend):
-    """Images have CNTK's batch axis, which is no axis of a shape; two inputs of a product have none."""
+class Backend(Sequence, base.Backend):
+    """Images and sequences have CNTK's batch axis, which is no axis of a shape; two inputs of a product have none."""
 
     name = "cntk"
     differentiates = True
@@ -32,9 +33,10 @@ class Backend(base.Backend):
         self.results = self.function.outputs
 
     def _graph(self, nodes, weights, inputs):
+        sequences = any(node.op in ("LSTM", "GRU") for node in nodes)
         self.variables = {
             name: C.input_variable(shape[1:], np.float32, name=name)
-            if len(shape) == 4
+            if len(shape) == 4 or sequences
             else C.input_variable(shape, np.float32, dynamic_axes=[], name=name)
             for name, shape in inputs.items()
         }

@@ -8,11 +8,12 @@ from keras import layers
 
 from workloads.backends import base, keras2_below, keras2_training
 from workloads.backends.base import Unsupported
+from workloads.backends.keras2_sequence import Sequence, numbers
 from workloads.backends.keras2_training import same_array
 from workloads.backends.padding import is_same
 
 
-class Backend(base.Backend):
+class Backend(Sequence, base.Backend):
     """`default` is `predict_on_batch`, `predict` what most scripts call, `function` a `K.function` of the model."""
 
     name = "keras"
@@ -60,11 +61,16 @@ class Backend(base.Backend):
 
     def _model(self, nodes, weights, inputs, outputs):
         self.inputs, self.outputs = list(inputs), list(outputs)
-        made = [layers.Input(batch_shape=tuple(self.layout(shape)), name=name) for name, shape in inputs.items()]
+        integers = base.integer_inputs(nodes)
+        made = [
+            layers.Input(batch_shape=self.layout(shape), name=name, dtype="int64" if name in integers else K.floatx())
+            for name, shape in inputs.items()
+        ]
+        given = [tensor if len(inputs[name]) > 1 else numbers(tensor) for name, tensor in zip(inputs, made)]  # noqa: B905
         self.axis, self.values = 3 if self.below.channels_last else 1, []
         self.rectified = {node.name for node in nodes if node.op == "Relu"}
         operators = self.operators(nodes, weights)
-        tensors = self.walk(operators, dict(zip(inputs, made)), outputs)  # noqa: B905  (3.10 has it)
+        tensors = self.walk(operators, dict(zip(inputs, given)), outputs)  # noqa: B905  (3.10 has it)
         self.model = keras.models.Model(made, [tensors[name] for name in outputs])
         # At once: over TensorFlow each set_weights() would run the session again.
         K.batch_set_value([(variable, array) for variable, array, _, _ in self.values])
@@ -72,15 +78,17 @@ class Backend(base.Backend):
         del self.values
 
     def layout(self, shape):
-        """The shape of an image batch in the layout of the framework below; any other shape as it is."""
+        """The shape of an image batch in the layout of the framework below; any other shape as it is, but one number
+        per sample has an axis of its own, which Keras would give it."""
         if len(shape) == 4 and self.below.channels_last:
-            return [shape[0], shape[2], shape[3], shape[1]]
-        return list(shape)
+            return (shape[0], shape[2], shape[3], shape[1])
+        return tuple(shape) if len(shape) > 1 else (shape[0], 1)
 
     def load(self, arrays):
         turn = (0, 2, 3, 1) if self.below.channels_last else (0, 1, 2, 3)
         fed = [arrays[name] for name in self.inputs]
-        self.fed = [np.ascontiguousarray(a.transpose(turn) if a.ndim == 4 else a) for a in fed]
+        fed = [a.transpose(turn) if a.ndim == 4 else a for a in fed]
+        self.fed = [np.ascontiguousarray(a if a.ndim > 1 else a.reshape(-1, 1)) for a in fed]
 
     def step(self):
         self.result = self.function(self.fed)

@@ -4,7 +4,8 @@ All steps of all samples are computed: on a CPU the operator knows no lengths (`
 what lies behind a sample's own is masked afterwards, as Gluon's `unroll` with `valid_length` does. The operator's GRU
 has the reset gate behind the product; the other form is a `foreach` over the steps.
 """
-# ruff: noqa: N802, N803, ARG002, ARG005  (methods are called after ONNX's operators, and F is MXNet's namespace of operators)
+# ruff: noqa: N802, N803, ARG002, ARG005  (methods are called after ONNX's operators, all functions take the same
+# arguments, and F is what MXNet calls its namespace of operators)
 
 import re
 
@@ -78,6 +79,9 @@ class Sequence(object):
         return fused
 
     def _reset_before(self, node, weights):
+        if self.execution == "hybrid":  # 1.9.1: another number in every run, up to 1e30
+            what = "mode 'hybrid': what foreach returns in a block of static memory is not what it computed"
+            raise Unsupported("{0}: {1}".format(node.name, what))
         spec, keys = Recurrent(node, weights), sorted(weights)
         names = {key: parameter(node.name, key) for key in keys}
         hidden, width = spec.hidden, len(spec.w)
