@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 LEGEND = (
     "A number: it ran, kept the promises of its label and agreed with the reference; it is the worst difference over "
     "all runs, in spreads of the output, of which 1e-03 may pass. Of a gradient 1e-02 may pass, of the updates of "
-    "training 5e-02, or five times what float32 numpy is off, where that is more; of bfloat16 1e-01 at the logits, of "
-    "float16 1e-02, of int8 2e-01, and ten times that, 5e-01 at most, behind a softmax. -: not run. A workload is "
+    "training 5e-02, or five times what float32 numpy is off, where that is more; in a narrower "
+    "type four times what rounding to it leaves in numpy. -: not run. A workload is "
     "never weakened to make a framework fit: what it has no operator for is unsupported, and the reason stands below."
 )
 

@@ -38,7 +38,7 @@ class Backend(onnx_dynamic.Dynamic, Sequence, onnx_graph.Writer):
     dtypes = ("float32", "int8")
     lacking = {
         "float16": "ONNX Runtime's CPU provider casts such a model to float32 where it has no kernels, as on x86",
-        "bfloat16": "ONNX Runtime's CPU provider has no kernel of Conv for it",
+        "bfloat16": "ONNX Runtime's CPU provider has no kernel of Conv, Gemm or MatMul for it",
     }
 
     def configure(self):

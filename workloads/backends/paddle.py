@@ -233,11 +233,12 @@ class Backend(base.Backend):
             return paddle.get_default_dtype()
         types = {handle.type().name.lower() for handle in self.fetched}
         if self.onednn == "on":
-            shown = onednn.product_types(onednn.verbose_step(self.step, maps.read_maps()))
+            narrow = self.computes_in != "float32"  # then a product may still write what is returned, in float32
+            tensors = ("src", "wei") if narrow else ("src", "wei", "dst")
+            shown = onednn.product_types(onednn.verbose_step(self.step, maps.read_maps()), tensors)
             names = {"f32": "float32", "bf16": "bfloat16"}
             products = {names.get(name, name) for name in shown}
-            # What is returned is float32 also of a program whose products are not.
-            types = types | products if self.computes_in == "float32" else products or {"unknown"}
+            types = (products or {"unknown"}) if narrow else types | products
         return ", ".join(sorted(types))
 
     def arithmetic(self):

@@ -33,13 +33,13 @@ def count_primitives(text):
     return counts
 
 
-def product_types(text):
-    """Data types of the tensors of every convolution and product in oneDNN's verbose lines: {"f32"} or more.
+def product_types(text, of=("src", "wei", "dst")):
+    """Data types of the tensors `of` every convolution and product in oneDNN's verbose lines: {"f32"} or more.
 
     A tensor is `src_f32::blocked:acdb:f0` (until 3.2) or `src:f32:a:blocked:acdb::f0` (since).
     """
     lines = [line for line in text.splitlines() if re.search(r",exec,(cpu,)?(convolution|inner_product|matmul),", line)]
-    return {found for line in lines for found in re.findall(r"[, ](?:src|wei|dst)[_:](\w+?):", line)}
+    return {found for line in lines for found in re.findall(r"[, ](?:{0})[_:](\w+?):".format("|".join(of)), line)}
 
 
 def find_switch(paths):
