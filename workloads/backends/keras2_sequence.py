@@ -21,19 +21,19 @@ class Sequence(object):
     def LSTM(self, node, weights):
         spec = Recurrent(node, weights)
         arrays = [spec.arranged(array, "ifco") for array in (spec.w, spec.r, sum(spec.biases()))]
-        return self._recurrent(layers.LSTM, spec, arrays, unit_forget_bias=False)
+        return self._recurrent(node, layers.LSTM, spec, arrays, unit_forget_bias=False)
 
     def GRU(self, node, weights):
         spec = Recurrent(node, weights)
         bias = np.stack(spec.biases()) if spec.after else sum(spec.biases())
-        return self._recurrent(layers.GRU, spec, [spec.w, spec.r, bias], reset_after=spec.after)
+        return self._recurrent(node, layers.GRU, spec, [spec.w, spec.r, bias], reset_after=spec.after)
 
-    def _recurrent(self, make, spec, arrays, **options):
+    def _recurrent(self, node, make, spec, arrays, **options):
         names = ("kernel_initializer", "recurrent_initializer", "bias_initializer")
         options.update(dict.fromkeys(names, self.below.empty))
         options.update(recurrent_activation="sigmoid", use_bias=spec.wb is not None, return_sequences=spec.sequence)
         if self.learning:
-            raise Unsupported("{0}: one bias here is two in ONNX, and moves half as far".format(spec.name))
+            raise Unsupported("{0}: one bias here is two in ONNX, and moves half as far".format(node.name))
         layer = make(spec.hidden, **options)
         values = [np.ascontiguousarray(arrays[0].T), np.ascontiguousarray(arrays[1].T)] + arrays[2:]
 
@@ -41,7 +41,7 @@ class Sequence(object):
             own = None if lengths is None else own_steps(lengths, K.int_shape(x)[1])
             y = layer(x, initial_state=list(initial) or None, mask=own)
             for index, (variable, array) in enumerate(zip(layer.weights, values)):  # noqa: B905  (3.10 has it)
-                self.values.append((variable, array, "{0}.{1}".format(spec.name, index), same_array))
+                self.values.append((variable, array, "{0}.{1}".format(node.name, index), same_array))
             if own is None or not spec.sequence:
                 return y
             return layers.Lambda(zeroed, output_shape=K.int_shape(y)[1:])([y, own])
