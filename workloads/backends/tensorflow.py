@@ -279,7 +279,10 @@ class Backend(Transformer, Sequence, Operators):
         return lambda x: tf.nn.bias_add(convolved(x), bias)
 
     def BatchNormalization(self, node, weights):
-        scale, shift = [self.learnt_weight(node, key, weights[key]) for key in ("scale", "B")]
+        if self.computes_in == "float32":
+            scale, shift = [self.learnt_weight(node, key, weights[key]) for key in ("scale", "B")]
+        else:  # the kernel takes its parameters in float32, whatever type its images have
+            scale, shift = [variable(weights[key]) for key in ("scale", "B")]
         mean, var = variable(weights["mean"]), variable(weights["var"])
         epsilon = node.attrs.get("epsilon", 1e-5)
         fused = tf.compat.v1.nn.fused_batch_norm  # what Keras's layer calls; there is no fused one outside compat.v1
