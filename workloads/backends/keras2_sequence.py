@@ -19,6 +19,8 @@ class Sequence(object):
     """Operators of the backend, each a function from symbolic tensors to one."""
 
     def LSTM(self, node, weights):
+        if K.backend() == "cntk":  # rnn() in 2.2.4's cntk_backend.py: new_output = n_s[-1]
+            raise Unsupported("{0}: over CNTK Keras's LSTM gives its cell's state for its output".format(node.name))
         spec = Recurrent(node, weights)
         return self._recurrent(node, layers.LSTM, spec, "ifco", sum(spec.biases()), unit_forget_bias=False)
 
