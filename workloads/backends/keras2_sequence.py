@@ -33,9 +33,7 @@ class Sequence(object):
         """`order` is Keras's, of the gates; `bias` has ONNX's."""
         own = len(spec.w) * sum(array is not None for array in (spec.wb, spec.rb))
         if self.learning and own and bias.size != own:
-            raise Unsupported(
-                "{0}: mode 'train': the layer has other biases, {1} and not {2}".format(node.name, bias.size, own)
-            )
+            raise Unsupported("{0}: one bias here is two in ONNX, and moves half as far".format(node.name))
         names = ("kernel_initializer", "recurrent_initializer", "bias_initializer")
         options.update(dict.fromkeys(names, self.below.empty))
         options.update(recurrent_activation="sigmoid", use_bias=spec.wb is not None, return_sequences=spec.sequence)
