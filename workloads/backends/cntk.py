@@ -272,7 +272,7 @@ class Backend(Sequence, base.Backend):
 
 def restored(array, shape, transposed):
     """In ONNX's layout."""
-    return np.ascontiguousarray(array.T) if transposed else array.reshape(shape)
+    return np.ascontiguousarray(array.T if transposed else array).reshape(shape)
 
 
 def padded(x, node, kernel, strides, border):

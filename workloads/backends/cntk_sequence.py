@@ -50,13 +50,17 @@ class Sequence(object):
     def _looped(self, node, weights, step, states):
         """`step(gates, state, r, inner)`: gates [G*H] has the inputs' part, `inner` is the bias of R."""
         spec = Recurrent(node, weights)
-        w = C.parameter(init=np.ascontiguousarray(spec.w.T))
-        if node.op == "GRU" and not spec.after:  # two products, of which a parameter each
-            parts = np.split(spec.r, [2 * spec.hidden])
-            r = [C.parameter(init=np.ascontiguousarray(part.T)) for part in parts]
-        else:
-            r = C.parameter(init=np.ascontiguousarray(spec.r.T))
-        outer, inner = [C.parameter(init=bias) for bias in spec.biases()]
+        w, r = [
+            self._held(node, key, array.T, weights[key], transposed=True)
+            for key, array in (("W", spec.w), ("R", spec.r))
+        ]
+        outer = inner = C.constant(np.zeros(len(spec.w), np.float32))
+        if spec.wb is not None:
+            biases = self._held(node, "B", weights["B"][0], weights["B"])
+            outer = biases[: len(spec.w)]
+            inner = biases[len(spec.w) :] if spec.rb is not None else inner
+        if node.op == "GRU" and not spec.after:
+            r = (r[:, : 2 * spec.hidden], r[:, 2 * spec.hidden :])
 
         def looped(x, lengths=None, *initial):
             if len(x.dynamic_axes) < 2:
@@ -73,11 +77,20 @@ class Sequence(object):
 
         return looped
 
+    def _held(self, node, key, array, whole, *, transposed=False):
+        """The parameter of one weight, which is known by ONNX's array: `whole`, that has one axis more."""
+        made = C.parameter(init=np.ascontiguousarray(array))
+        if self.learning:
+            self.learnt["{0}.{1}".format(node.name, key)] = made, whole.shape, transposed
+        return made
+
     def Gather(self, node, weights):
         if node.attrs.get("axis", 0) != 0:
             raise Unsupported("{0}: Gather along axis {1}".format(node.name, node.attrs["axis"]))
         rows = len(weights["data"])
-        data = C.parameter(init=weights["data"])
+        data = self._weight(weights["data"])
+        if self.learning:  # a gradient of the table's own shape; that of the product below is sparse, in blocks
+            return lambda x: C.gather(data, x)
         return lambda x: C.times(C.one_hot(x, rows, sparse_output=True), data)  # as C.layers.Embedding has it
 
     def ReduceSum(self, node, weights):

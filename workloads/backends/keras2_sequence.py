@@ -19,32 +19,46 @@ class Sequence(object):
     """Operators of the backend, each a function from symbolic tensors to one."""
 
     def LSTM(self, node, weights):
+        if K.backend() == "cntk":  # rnn() in 2.2.4's cntk_backend.py: new_output = n_s[-1]
+            raise Unsupported("{0}: over CNTK Keras's LSTM gives its cell's state for its output".format(node.name))
         spec = Recurrent(node, weights)
-        arrays = [spec.arranged(array, "ifco") for array in (spec.w, spec.r, sum(spec.biases()))]
-        return self._recurrent(node, layers.LSTM, spec, arrays, unit_forget_bias=False)
+        return self._recurrent(node, layers.LSTM, spec, "ifco", sum(spec.biases()), unit_forget_bias=False)
 
     def GRU(self, node, weights):
         spec = Recurrent(node, weights)
         bias = np.stack(spec.biases()) if spec.after else sum(spec.biases())
-        return self._recurrent(node, layers.GRU, spec, [spec.w, spec.r, bias], reset_after=spec.after)
+        return self._recurrent(node, layers.GRU, spec, spec.order, bias, reset_after=spec.after)
 
-    def _recurrent(self, node, make, spec, arrays, **options):
+    def _recurrent(self, node, make, spec, order, bias, **options):
+        """`order` is Keras's, of the gates; `bias` has ONNX's."""
+        own = len(spec.w) * sum(array is not None for array in (spec.wb, spec.rb))
+        if self.learning and own and bias.size != own:
+            raise Unsupported("{0}: one bias here is two in ONNX, and moves half as far".format(node.name))
         names = ("kernel_initializer", "recurrent_initializer", "bias_initializer")
         options.update(dict.fromkeys(names, self.below.empty))
         options.update(recurrent_activation="sigmoid", use_bias=spec.wb is not None, return_sequences=spec.sequence)
-        if self.learning:
-            raise Unsupported("{0}: one bias here is two in ONNX, and moves half as far".format(node.name))
         layer = make(spec.hidden, **options)
-        values = [np.ascontiguousarray(arrays[0].T), np.ascontiguousarray(arrays[1].T)] + arrays[2:]
+
+        def back(found):
+            return spec.restored(np.ascontiguousarray(found.T), order)[None]
+
+        values = [
+            (key, np.ascontiguousarray(spec.arranged(array, order).T), back)
+            for key, array in (("W", spec.w), ("R", spec.r))
+        ]
+        if bias.ndim > 1:  # a GRU's two, in ONNX's order
+            values.append(("B", bias, lambda found: found.reshape(1, -1)))
+        else:
+            values.append(("B", spec.arranged(bias, order), lambda found: spec.restored(found, order)[None]))
 
         def recurrent(x, lengths=None, *initial):
-            own = None if lengths is None else own_steps(lengths, K.int_shape(x)[1])
-            y = layer(x, initial_state=list(initial) or None, mask=own)
-            for index, (variable, array) in enumerate(zip(layer.weights, values)):  # noqa: B905  (3.10 has it)
-                self.values.append((variable, array, "{0}.{1}".format(node.name, index), same_array))
-            if own is None or not spec.sequence:
+            mask = None if lengths is None else own_steps(lengths, K.int_shape(x)[1])
+            y = layer(x, initial_state=list(initial) or None, mask=mask)
+            for variable, (key, array, way) in zip(layer.weights, values):  # noqa: B905  (3.10 has it)
+                self.values.append((variable, array, "{0}.{1}".format(node.name, key), way))
+            if mask is None or not spec.sequence:
                 return y
-            return layers.Lambda(zeroed, output_shape=K.int_shape(y)[1:])([y, own])
+            return layers.Lambda(zeroed, output_shape=K.int_shape(y)[1:])([y, mask])
 
         return recurrent
 

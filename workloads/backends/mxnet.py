@@ -134,7 +134,7 @@ class Backend(Sequence, base.Backend):
         if self.execution != "default":
             raise Unsupported("mode {0!r}: gradients are those of the bound graph".format(self.execution))
         self.names, self.shapes = list(inputs), dict(inputs)
-        weights = self.packed(nodes, weights)
+        weights = self.packed(nodes, weights, learning=True)
         made = self.operators(nodes, weights)
         tensors = {name: mx.sym.Variable(name, shape=shape) for name, shape in inputs.items()}
         arrays = {(node.name, key): array for node in nodes for key, array in weights.get(node.name, {}).items()}

@@ -9,6 +9,7 @@ has the reset gate behind the product; the other form is a `foreach` over the st
 
 import re
 
+import mxnet as mx
 import numpy as np
 
 from workloads.backends.base import Unsupported
@@ -33,11 +34,14 @@ def is_fused(node):
 class Sequence(object):
     """Operators of the backend: each takes F (mx.nd or mx.sym), the parameters by name, and its inputs."""
 
-    def packed(self, nodes, weights):
+    def packed(self, nodes, weights, *, learning=False):
         """The weights, those of each layer that the operator RNN computes as one vector."""
         self.specs, made = {}, dict(weights)
         for node in nodes:
             if is_fused(node):
+                if not learning and mx.__version__.startswith("1.5.") and "MKLDNN" in self._features():
+                    what = "at inference the operator RNN over MKL-DNN ends the process in mkldnn_stream_submit"
+                    raise Unsupported("{0}: MXNet {1}: {2}".format(node.name, mx.__version__, what))
                 spec = self.specs[node.name] = Recurrent(node, weights[node.name])
                 parts = [spec.arranged(part, ORDER[node.op]).ravel() for part in (spec.w, spec.r)]
                 parts += [spec.arranged(part, ORDER[node.op]) for part in (spec.wb, spec.rb) if part is not None]

@@ -13,6 +13,7 @@ from paddle import inference
 
 from workloads.backends import base
 from workloads.backends.base import Unsupported
+from workloads.backends.paddle_sequence import Sequence
 from workloads.evidence import maps, onednn
 
 THREADS = "FLAGS_paddle_num_threads"
@@ -38,7 +39,7 @@ class Network(paddle.nn.Layer):
         return self.function(tensors)
 
 
-class Backend(base.Backend):
+class Backend(Sequence, base.Backend):
     """`default` is paddle.inference with its passes, as one deploys it; `static` is the layer made a program by
     `to_static`, `eager` calls one kernel after another.
 
@@ -69,6 +70,11 @@ class Backend(base.Backend):
     def build(self, nodes, weights, inputs, outputs):
         self.outputs = list(outputs)
         self.names = list(inputs)
+        integers = base.integer_inputs(nodes)
+        specs = [
+            paddle.static.InputSpec(list(shape), "int64" if name in integers else "float32", name)
+            for name, shape in inputs.items()
+        ]
         made = self.operators(nodes, weights)
         walk = paddle.jit.not_to_static(self.walk)  # plain Python over plain Python: nothing to translate
 
@@ -79,10 +85,9 @@ class Backend(base.Backend):
         self.network.function = function
         self.network.eval()
         if self.execution == "default":
-            self._deploy(inputs)
+            self._deploy(specs)
             self.network = None  # the predictor has weights of its own
         elif self.execution == "static":
-            specs = [paddle.static.InputSpec(list(shape), "float32", name) for name, shape in inputs.items()]
             self.network = paddle.jit.to_static(self.network, input_spec=[specs], full_graph=True)
 
     def build_gradient(self, nodes, weights, inputs, loss):
@@ -138,11 +143,13 @@ class Backend(base.Backend):
         return {"loss": self.result[0].numpy().reshape(1)}
 
     def gradients(self):
-        return {name: restored(parameter.grad, turned) for name, (parameter, turned) in self.learnt.items()}
+        return self.joined(
+            {name: restored(parameter.grad, turned) for name, (parameter, turned) in self.learnt.items()}
+        )
 
     def trained(self):
         now = dict(self.learnt, **self.running)
-        return {name: restored(parameter, turned) for name, (parameter, turned) in now.items()}
+        return self.joined({name: restored(parameter, turned) for name, (parameter, turned) in now.items()})
 
     def _weight(self, array, *, transposed=False, learnt=True):
         made = self.network.parameter(array.T if transposed else array, learnt=self.learning and learnt)
@@ -150,8 +157,7 @@ class Backend(base.Backend):
             (self.learnt if learnt else self.running)[self.owners[id(array)]] = made, transposed
         return made
 
-    def _deploy(self, inputs):
-        specs = [paddle.static.InputSpec(list(shape), "float32", name) for name, shape in inputs.items()]
+    def _deploy(self, specs):
         folder = tempfile.mkdtemp(dir=os.getcwd())  # /tmp may be a memory file system too small for the weights
         try:
             path = os.path.join(folder, "network")
@@ -331,8 +337,10 @@ class Backend(base.Backend):
 
 
 def restored(tensor, transposed):
-    """A float32 array in ONNX's layout."""
+    """A float32 array in ONNX's layout; `transposed` may be the function that makes it."""
     array = tensor.numpy()
+    if callable(transposed):
+        return transposed(array)
     return np.ascontiguousarray(array.T) if transposed else array
 
 

@@ -103,7 +103,8 @@ class Sequence(object):
         """The Recurrent, W above R as one variable [I+H,G*H], and the biases of W and of R, each [G*H] or None."""
         spec = Recurrent(node, weights)
         size, width = spec.w.shape[1], len(spec.w)
-        kernel = self.weight(np.ascontiguousarray(np.concatenate([spec.w, spec.r], axis=1).T))
+        both = np.ascontiguousarray(np.concatenate([spec.w, spec.r], axis=1).T)
+        kernel = self.weight(both, trainable=self.running is not None)
         # Two of ONNX's weights are parts of one variable here.
         self.learnt[node.name + ".W"] = [(kernel, lambda found: found[:size].T[None])]
         self.learnt[node.name + ".R"] = [(kernel, lambda found: found[size:].T[None])]
@@ -115,7 +116,7 @@ class Sequence(object):
     def Gather(self, node, weights):
         if node.attrs.get("axis", 0) != 0:
             raise Unsupported("{0}: Gather along axis {1}".format(node.name, node.attrs["axis"]))
-        data, shape = self.weight(weights["data"]), weights["data"].shape
+        data, shape = self.weight(weights["data"], trainable=self.running is not None), weights["data"].shape
         self.learnt[node.name + ".data"] = [(data, lambda found: dense(found, shape))]
         return lambda rows: tf.nn.embedding_lookup(data, rows)
 

@@ -11,6 +11,7 @@ from theano.tensor.signal import pool
 
 from workloads.backends import base
 from workloads.backends.base import Unsupported
+from workloads.backends.theano_sequence import Sequence
 from workloads.backends.updates import updates
 from workloads.weights import LEARNT
 
@@ -48,7 +49,7 @@ class Compiled(base.Backend):
         made, variables = self.symbolic(nodes, weights, inputs)
         wanted = [theano.Out(made[name], borrow=True) for name in self.outputs]
         self.function = theano.function([variables[name] for name in self.order], wanted)
-        self.function.trust_input = True  # they are float32 arrays of the right rank: nothing to check at every call
+        self.function.trust_input = True  # they are arrays of the right type and rank: nothing to check at every call
 
     def symbolic(self, nodes, weights, inputs):
         """(output name -> variable, input name -> variable) of the network."""
@@ -99,7 +100,8 @@ class Compiled(base.Backend):
         return {name: self.turned[name](array) if name in self.turned else array for name, array in arrays.items()}
 
     def load(self, arrays):
-        self.arrays = [np.ascontiguousarray(arrays[name], np.float32) for name in self.order]
+        arrays = base.converted(arrays, np.float32)
+        self.arrays = [np.ascontiguousarray(arrays[name]) for name in self.order]
 
     def step(self):
         self.result = self.function(*self.arrays)
@@ -149,14 +151,17 @@ class Compiled(base.Backend):
         return made
 
 
-class Backend(Compiled):
+class Backend(Sequence, Compiled):
     """Theano's own operators, as its documentation of convolutional networks has them."""
 
     name = "theano"
     batch_statistics = True
 
     def symbolic(self, nodes, weights, inputs):
-        variables = {name: tensor_type(shape)(name) for name, shape in inputs.items()}
+        integers = base.integer_inputs(nodes)
+        variables = {
+            name: tensor_type(shape, "int64" if name in integers else "float32")(name) for name, shape in inputs.items()
+        }
         return self.walk(self.operators(nodes, weights), variables, self.outputs), variables
 
     def version(self):
@@ -270,9 +275,9 @@ class Backend(Compiled):
         return T.nnet.softmax
 
 
-def tensor_type(shape):
-    """The type of a float32 tensor of as many axes, none of which is broadcast."""
-    return T.TensorType("float32", (False,) * len(shape))
+def tensor_type(shape, dtype="float32"):
+    """The type of a tensor of as many axes, none of which is broadcast."""
+    return T.TensorType(dtype, (False,) * len(shape))
 
 
 def pool_geometry(node):
