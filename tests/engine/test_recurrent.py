@@ -21,17 +21,26 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.engine
 
 FRAMEWORKS = [
+    "chainer-7.8.1-pip-openblas-cpu",
+    "cntk-2.7.post2-pip-mkl-cpu",
     "jax-0.10.2-pip-xla-cpu",
+    "keras-2.2.4-pip-eigen-tensorflow-cpu",
     "keras-3.15.1-pip-eigen-tensorflow-cpu",
     "keras-3.15.1-pip-mkl-pytorch-cpu",
+    "mxnet-1.9.1-pip-openblas-cpu",
     "numpy-2.4.6-pip-openblas-cpu",
     "onnxruntime-1.31.1-pip-mlas-cpu",
     "openvino-2026.4.1-pip-onednn-cpu",
+    "paddle-3.3.1-pip-mkl-cpu",
     "pytorch-1.0.0-pip-mkl-cpu",
     "pytorch-2.13.0-pip-mkl-cpu",
+    "tensorflow-1.3.0-pip-eigen-cpu",
+    "tensorflow-1.15.0-pip-eigen-cpu",
     "tensorflow-2.21.0-pip-eigen-cpu",
+    "theano-1.0.5-pip-openblas-cpu",
 ]
-DIFFERENTIATE = [name for name in FRAMEWORKS if name.startswith(("jax", "pytorch", "tensorflow"))]
+NO_GRADIENTS = ("keras", "numpy", "onnxruntime", "openvino", "paddle")  # PaddlePaddle's engine for inference
+DIFFERENTIATE = [name for name in FRAMEWORKS if not name.startswith(NO_GRADIENTS)]
 NONE = "ncnn-1.0.20261020-pip-native-cpu"
 """A framework whose backend has no LSTM: it says so."""
 
