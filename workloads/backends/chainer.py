@@ -120,10 +120,11 @@ class Backend(Sequence, base.Backend):
     def fetch(self):
         return {name: np.asarray(variable.data) for name, variable in self.result.items()}
 
-    def _placed(self, weights):
-        """The weights where a link would have them: in iDeep's arrays after `to_intel64`."""
+    def _placed(self, weights, *, plain=False):
+        """The weights where a link would have them: in iDeep's arrays after `to_intel64`; `plain` for those of three
+        axes, which end the process there."""
         placed = weights
-        if self.ideep and self.onednn == "on":
+        if self.ideep and self.onednn == "on" and not plain:
             placed = {key: intel64.ideep.array(array) for key, array in weights.items()}
         if self.execution == "autograd":
             return {key: chainer.Variable(array) for key, array in placed.items()}

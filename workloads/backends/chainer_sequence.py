@@ -78,7 +78,7 @@ class Sequence(object):
         """The Recurrent, and a function that gives ((W's, R's), (biases of W, of R)): each a list by gate."""
         spec = Recurrent(node, weights)
         places = [spec.order.index(gate) for gate in ORDER[node.op]]
-        placed = self._placed(weights)
+        placed = self._placed(weights, plain=True)
         count = len(places)
         absent = [np.zeros(spec.hidden, np.float32)] * count
 
@@ -105,7 +105,7 @@ class Sequence(object):
     def Gather(self, node, weights):
         if node.attrs.get("axis", 0) != 0:
             raise Unsupported("{0}: Gather along axis {1}".format(node.name, node.attrs["axis"]))
-        data = self._placed(weights)["data"]
+        data = self._placed(weights, plain=True)["data"]
         return lambda rows: F.embed_id(rows, data)
 
     def ReduceSum(self, node, weights):

@@ -44,6 +44,9 @@ class Sequence(object):
         return gru
 
     def _layer(self, node, spec, make):
+        if self.learning and self.execution == "eager" and spec.sequence:  # "Required tensor shall not be nullptr"
+            what = "mode 'eager': the kernel's gradient wants one of the last state, which nothing uses here"
+            raise Unsupported("{0}: {1}".format(node.name, what))
         order = ORDER[node.op]
         biases = {} if spec.wb is not None else {"bias_ih_attr": False, "bias_hh_attr": False}
         layer = make(spec.w.shape[1], spec.hidden, **biases)
