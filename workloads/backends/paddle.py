@@ -16,6 +16,7 @@ from workloads.backends.base import Unsupported
 from workloads.backends.paddle_sequence import Sequence
 from workloads.evidence import maps, onednn
 
+SERIAL = "FLAGS_new_executor_serial_run"
 THREADS = "FLAGS_paddle_num_threads"
 
 
@@ -62,6 +63,8 @@ class Backend(Sequence, base.Backend):
             raise Unsupported(text.format(self.computes_in))
         paddle.set_device("cpu")
         paddle.set_flags({THREADS: self.threads})
+        if self.threads == 1:  # else its executor runs operators that do not wait for each other on threads of its own
+            paddle.set_flags({SERIAL: True})
         paddle.base.core.set_num_threads(self.threads)  # dygraph reads the flag once, when it is imported
         self.network = Network()
         self.owners = {}
