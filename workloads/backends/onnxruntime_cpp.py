@@ -35,7 +35,8 @@ class Backend(cpp.Backend):
         model = writer.graph(nodes, made, program.step_shapes(job), network["outputs"])
         with open(os.path.join(folder, "weights"), "wb") as file:
             for tensor in model.graph.initializer:
-                place(tensor, writer.values[tensor.name], file)
+                if tensor.name in writer.values:  # the others are shapes and axes, which lie in the model
+                    place(tensor, writer.values[tensor.name], file)
         path = os.path.join(folder, "model.onnx")
         onnx.save_model(model, path)
         return {"model": path}

@@ -36,7 +36,7 @@ def network(name: str) -> dict[str, Any]:
 
 def write(backend: Any, data: dict[str, Any]) -> str:
     nodes = [Node(each) for each in data["nodes"]]
-    weights = {node.name: {key: np.empty(shape, np.float32) for key, shape in node.shapes.items()} for node in nodes}
+    weights = {node.name: {key: np.ones(shape, np.float32) for key, shape in node.shapes.items()} for node in nodes}
     text: str = backend.write(nodes, weights, data["inputs"], data["outputs"])
     return text
 
