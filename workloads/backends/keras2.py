@@ -195,6 +195,9 @@ class Backend(Sequence, base.Backend):
             epsilon = max(epsilon, float(np.nextafter(np.float32(1e-5), np.float32(1))))
         if node.attrs.get("training_mode", 0) and not self.learning:
             raise Unsupported("{0}: training_mode: a model that predicts has the inference form only".format(node.name))
+        if node.attrs.get("training_mode", 0) and K.backend() == "tensorflow":
+            text = "{0}: over TensorFlow Keras 2 moves running statistics with zero_debias, as if they began at 0"
+            raise Unsupported(text.format(node.name))
         initial.update(axis=self.axis, epsilon=epsilon, momentum=node.attrs.get("momentum", 0.9))
         values = [(key, weights[key], same_array) for key in ("scale", "B", "mean", "var")]
         return self.weighted(node, layers.BatchNormalization(**initial), values)
