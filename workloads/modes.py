@@ -79,9 +79,6 @@ class Single(Infer):
 
     def load(self):
         self.backend.load(self.samples[0])
-        outputs = self.compute()  # for the shapes of the results
-        count = len(self.samples)
-        self.results = {name: np.empty((count,) + array.shape[1:], np.float32) for name, array in outputs.items()}
 
     def one_by_one(self):
         backend, results = self.backend, self.results
@@ -89,9 +86,15 @@ class Single(Infer):
             backend.load(sample)
             backend.step()
             found = backend.fetch()
+            if results is None:  # the very first prediction, whose time is part of the first step
+                results = self.results = self._room(found)
             for name in results:
                 results[name][row] = found[name][0]
         return results
+
+    def _room(self, found):
+        """For the outputs of all samples, in the shapes of one's."""
+        return {name: np.empty((len(self.samples),) + array.shape[1:], np.float32) for name, array in found.items()}
 
 
 class Gradient(Infer):

@@ -31,7 +31,7 @@ class Job(Noun):
     network: Network
     batch: int
     mode: str
-    """What a step does: `infer`; `peak` does the same, and then copies memory."""
+    """What a step does: a value of nouns/workload.py's Mode."""
     region: str
     execution: str
     """Execution mode of the backend: `default`, ..."""

@@ -23,9 +23,8 @@ def sweep_table(sweep: Sweep, form: str = "table") -> RenderableType | str:
     if form == "json":
         return formats.write_json({"sweeps": _document(sweep)})
     sheets = [_sheet(line, points) for line, points in sorted(sweep.items())]
-    if not sheets:
-        sheets = [Sheet("No network was measured in more than one batch or size", ("sweeps",), ())]
-    return write_sheets(sheets, [LEGEND]) if form == "markdown" else draw_sheets(sheets, [LEGEND])
+    below = [LEGEND] if sheets else ["No network was measured in more than one batch or size."]
+    return write_sheets(sheets, below) if form == "markdown" else draw_sheets(sheets, below)
 
 
 def _sheet(line: Line, points: dict[tuple[int, int], Point]) -> Sheet:

@@ -102,13 +102,13 @@ def show_workloads(networks: Mapping[str, Network], suites: Mapping[str, Suite],
     from rich.table import Table
 
     table = Table(title="Networks", title_justify="left")
-    for column in ("network", "input", "operators", "parameters", "GMAC", "source"):
+    for column in ("network", "input", "operators", "parameters", "GMAC", "title"):
         table.add_column(column, justify="right" if column in {"operators", "parameters", "GMAC"} else "left")
     for network in networks.values():
         shapes = ", ".join("x".join(map(str, shape)) for shape in network.inputs.values())
         count = _count(network)
         macs = "-" if count is None else f"{count / 1e9:.4g}"  # from a softmax of 8 thousand to VGG-16
-        table.add_row(network.name, shapes, str(len(network.nodes)), f"{network.parameters:,}", macs, network.source)
+        table.add_row(network.name, shapes, str(len(network.nodes)), f"{network.parameters:,}", macs, network.title)
     chosen = Table(title="Suites", title_justify="left")
     for column in ("suite", "workloads", "blocks", "warm-up", "at least"):
         chosen.add_column(column)
