@@ -30,7 +30,7 @@ def sweep_table(sweep: Sweep, form: str = "table") -> RenderableType | str:
 def _sheet(line: Line, points: dict[tuple[int, int], Point]) -> Sheet:
     sizes, batches = (sorted({key[axis] for key in points}) for axis in (0, 1))
     columns = tuple(f"batch {batch}" for batch in batches)
-    limits = " or ".join(sorted({f"{point.memory_bytes / 2**30:g} GiB" for point in points.values()}))
+    limits = " or ".join(f"{size / 2**20:,.0f} MiB" for size in sorted({p.memory_bytes for p in points.values()}))
     threads = f"{line.threads} thread{'s' if line.threads > 1 else ''}"
     title = f"{line.network}, {line.mode}: {line.variant}, {line.execution}, {threads}, {limits}"
     lines = tuple(
