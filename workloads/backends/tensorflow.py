@@ -187,10 +187,18 @@ class Backend(Transformer, Sequence, Operators):
             return function
         from tensorflow.python.framework import convert_to_constants  # noqa: PLC0415  (what guides import: no public name)
 
-        # Its outputs come as a list, in the order of the sorted keys of what was a dictionary.
-        frozen, names = convert_to_constants.convert_variables_to_constants_v2(function), sorted(self.outputs)
-        self.graph = frozen.graph
-        return lambda *tensors: dict(zip(names, frozen(*tensors)))  # noqa: B905  (3.10 has it)
+        frozen = convert_to_constants.convert_variables_to_constants_v2(function)
+        definition, feeds = frozen.graph.as_graph_def(), [tensor.name for tensor in frozen.inputs]
+        # What it gives is in the order of the sorted keys of what was a dictionary.
+        names, fetches = sorted(self.outputs), [tensor.name for tensor in frozen.outputs]
+
+        def constants(*tensors):
+            given = dict(zip(feeds, tensors))  # noqa: B905  (3.10 has it)
+            found = tf.graph_util.import_graph_def(definition, given, fetches, name="")
+            return dict(zip(names, found))  # noqa: B905
+
+        # Not `frozen` itself: called with a list, it prints its inputs into a message that nobody reads, at every call.
+        return tf.function(constants, input_signature=self.signature).get_concrete_function()
 
     def _typed(self, array):
         if self.computes_in == "float32" or array.dtype.kind == "i":
@@ -236,8 +244,7 @@ class Backend(Transformer, Sequence, Operators):
     def execution_state(self):
         if self.eagerly:
             return ("eager", "tf.executing_eagerly() inside the network")
-        graph = getattr(self.function, "graph", None) or self.graph
-        return tensorflow_evidence.graph_mode(graph, self.function, self.weighted)
+        return tensorflow_evidence.graph_mode(self.function.graph, self.function, self.weighted)
 
     def precision(self):
         if self.computes_in != "float32":
