@@ -6,10 +6,10 @@ Times are never compared: other hardware, other dates. A ratio within one table 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.analysis.compare import Thresholds, judge_family
-from orchestrator.analysis.pairing import draft_comparisons
+from orchestrator.analysis.pairing import draft_across, draft_comparisons
 from orchestrator.catalog.cost import count_network
 from orchestrator.nouns.published import Kind
 from orchestrator.published.first_calls import bound_number
@@ -80,22 +80,17 @@ def set_beside(
 ) -> Answer:
     """The `chosen` numbers of `published`, in that order. A pair of ours is compared once, however often shown."""
     pairs = {number: find_counterparts(published, number) for number in chosen}
-    drafts: dict[tuple[str, str, str], list[Draft]] = {}
+    drafts: dict[_Question, list[Draft]] = {}
     for number, found in pairs.items():
         for each in found:
-            key = (each.reference, each.candidate, number.workload)
-            if each.kind is not Kind.NONE and key not in drafts:
-                drafts[key] = draft_comparisons(*(_trials(trials, name, number.workload) for name in key[:2]))
+            if each.kind is not Kind.NONE and (key := _question(each, number)) not in drafts:
+                drafts[key] = _draft(key, trials)
     compared = judge_family([draft for group in drafts.values() for draft in group], thresholds or Thresholds())
     answers = iter(compared)
     judged = {key: tuple(next(answers) for _ in group) for key, group in drafts.items()}
     rows = []
     for number, found in pairs.items():
-        ours = tuple(
-            Ours(each, judged[each.reference, each.candidate, number.workload])
-            for each in found
-            if each.kind is not Kind.NONE
-        )
+        ours = tuple(Ours(each, judged[_question(each, number)]) for each in found if each.kind is not Kind.NONE)
         rows.append(_beside(published, number, ours, "" if ours else found[0].why, networks))
     return Answer(tuple(rows), family=sum(item.ratio is not None for item in compared))
 
@@ -126,8 +121,31 @@ def find_rate(number: Number, networks: Mapping[str, Network]) -> float | None:
     return count_network(networks[name], int(batch)).flops / number.seconds
 
 
-def _trials(trials: Sequence[Judged], variant: str, workload: str) -> list[Judged]:
-    return [each for each in trials if each.record.variant.id == variant and each.record.workload.id == workload]
+class _Question(NamedTuple):
+    """What a counterpart asks of a store."""
+
+    reference: str
+    candidate: str
+    workload: str
+    modes: tuple[str, str] | None
+
+
+def _question(pair: Counterpart, number: Number) -> _Question:
+    return _Question(pair.reference, pair.candidate, pair.workload or number.workload, pair.modes)
+
+
+def _draft(asked: _Question, trials: Sequence[Judged]) -> list[Draft]:
+    candidate, reference = (
+        [each for each in trials if (each.record.variant.id, each.record.workload.id) == (name, asked.workload)]
+        for name in (asked.candidate, asked.reference)
+    )
+    if asked.modes is None:
+        return draft_comparisons(reference, candidate)
+    candidate, reference = (
+        [each for each in side if each.record.mode == mode]
+        for side, mode in zip((candidate, reference), asked.modes, strict=True)
+    )
+    return draft_across(reference, candidate)
 
 
 def doubt_winner(rows: Sequence[Beside]) -> str:

@@ -118,6 +118,10 @@ class Counterpart(Noun):
     kind: Kind
     candidate: str = ""
     reference: str = ""
+    modes: tuple[str, str] | None = None
+    """Of the candidate and of the reference, where the question is of two ways to call; None: the same in both."""
+    workload: str = ""
+    """Ours, where it is not filed under the published one's name."""
     why: str
 
     @model_validator(mode="after")
@@ -125,7 +129,17 @@ class Counterpart(Noun):
         named = [bool(text) for text in (self.against, self.candidate, self.reference)]
         if any(named) != all(named) or all(named) != (self.kind is not Kind.NONE):
             raise ValueError("`against`, `candidate` and `reference` belong to every kind but none")
+        if self.kind is Kind.NONE and (self.modes or self.workload):
+            raise ValueError("`modes` and `workload` belong to every kind but none")
         return self
+
+    @property
+    def asked(self) -> str:
+        """`keras-2.2.4-... (predict) against tensorflow-1.15.0-... (default)`."""
+        names = (self.candidate, self.reference)
+        if self.modes is not None:
+            names = (f"{names[0]} ({self.modes[0]})", f"{names[1]} ({self.modes[1]})")
+        return " against ".join(names)
 
 
 class Published(Noun):

@@ -103,12 +103,12 @@ def _ours(row: Beside, notes: _Notes) -> str:
     said = []
     for ours in row.ours:
         pair = ours.pair
-        note = notes.number(f"{pair.kind}: {pair.candidate} against {pair.reference}: {pair.why}")
+        note = notes.number(f"{pair.kind}: {pair.asked}: {pair.why}")
         if not ours.comparisons:
             said.append(f"{note} not measured here")
         for item in ours.comparisons:
             setting = "" if item.threads == 1 else f"{item.threads} threads: "
-            setting += "" if item.mode == "default" else f"{item.mode}: "
+            setting += "" if pair.modes or item.mode == "default" else f"{item.mode}: "
             said.append(f"{note} {setting}{item.text}")
     return "\n".join(said)
 

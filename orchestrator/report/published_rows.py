@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from orchestrator.analysis.as_published import Worth
     from orchestrator.analysis.compare import Comparison
     from orchestrator.analysis.published import Answer, Beside, Ours
-    from orchestrator.nouns.published import Mistake
+    from orchestrator.nouns.published import Counterpart, Mistake
     from orchestrator.report.rows import Row
 
 # Column -> pandas' dtype; a time is in seconds. `our_*` are empty where the store has no such trials.
@@ -134,7 +134,7 @@ def _number(beside: Beside) -> Row:
 def _ours(beside: Beside) -> Iterator[Row]:
     if not beside.ours:
         none: Row = {"counterpart": "none", "why": beside.none, "our_candidate": "", "our_reference": ""}
-        yield {**none, "threads": None, "mode": "", **_renamed(_comparison(None))}
+        yield {**none, "threads": None, "mode": "", "reference_mode": "", **_renamed(_comparison(None))}
     for ours in beside.ours:
         for comparison in _each(ours):
             yield {
@@ -144,12 +144,19 @@ def _ours(beside: Beside) -> Iterator[Row]:
                 "our_reference": ours.pair.reference,
                 "threads": comparison.threads if comparison else None,
                 "mode": comparison.mode if comparison else "",
+                "reference_mode": _reference_mode(ours.pair, comparison),
                 **_renamed(_comparison(comparison)),
             }
 
 
 def _each(ours: Ours) -> Iterable[Comparison | None]:
     return ours.comparisons or (None,)
+
+
+def _reference_mode(pair: Counterpart, comparison: Comparison | None) -> str:
+    if comparison is None:
+        return ""
+    return pair.modes[1] if pair.modes is not None else comparison.mode
 
 
 def _renamed(row: Row) -> Row:

@@ -11,7 +11,7 @@ from orchestrator.analysis.trials import judge_trials
 from orchestrator.catalog.rows import read_variants
 from orchestrator.nouns.record import Record
 from orchestrator.nouns.variant import Blas
-from orchestrator.nouns.workload import Network
+from orchestrator.nouns.workload import Mode, Network
 from orchestrator.published.tables import choose, read_published
 from orchestrator.stats.verdicts import Word
 from tests.makers import evidence, timed, workload
@@ -85,6 +85,26 @@ def test_a_pair_that_stands_beside_several_rows_is_one_comparison_of_the_family(
     assert len(shown) == 2
     assert answer.family == 1
     assert {item.family for item in shown} == {1}
+
+
+def test_two_ways_to_call_stand_beside_each_other_under_our_own_workload() -> None:
+    keras, session = "keras-2.2.4-pip-eigen-tensorflow-cpu", "tensorflow-1.15.0-pip-eigen-cpu"
+    loop = workload(network="mnist_softmax", mode=Mode.SINGLE, batch=1000)
+    times = [(keras, "predict", 0.30), (keras, "function", 0.24), (keras, "default", 0.9), (session, "default", 0.20)]
+    records = [
+        timed(ROWS[name], block, seconds * (1 + 0.001 * block), workload=loop, mode=mode)
+        for name, mode, seconds in times
+        for block in range(6)
+    ]
+    found = rows(records, source="keras-execution", workload="mnist_softmax*")
+    for label, ratio in (("keras python", 1.5), ("keras K.function python", 1.2)):
+        first, *others = found["keras-execution", label].ours
+        (item,) = first.comparisons
+        assert item.ratio is not None
+        assert item.ratio.estimate == pytest.approx(ratio), label
+        assert not any(each.comparisons for each in others), "nothing of today's was measured"
+    cnn = rows(records, source="keras-execution", workload="mnist_cnn*")
+    assert not any(ours.comparisons for row in cnn.values() for ours in row.ours)
 
 
 def test_a_row_without_a_counterpart_has_a_reason_and_no_number() -> None:

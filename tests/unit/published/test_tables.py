@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator import paths
 from orchestrator.catalog.rows import read_variants
+from orchestrator.catalog.work import parse_workload, read_networks
 from orchestrator.errors import SpecError, UnknownNameError
 from orchestrator.nouns.published import Kind, Number
 from orchestrator.nouns.variant import AUTOGRAD
@@ -129,7 +130,8 @@ def test_a_mistake_of_one_column_is_not_shown_beside_the_other() -> None:
 
 
 def test_every_row_has_two_builds_of_the_catalogue_beside_it_or_the_reason_why_not() -> None:
-    known = {row.id for row in read_variants().variants}
+    modes = {row.id: row.modes for row in read_variants().variants}
+    known, networks = set(modes), read_networks()
     for each in PUBLISHED.numbers:
         found = find_counterparts(PUBLISHED, each)
         assert found
@@ -138,8 +140,12 @@ def test_every_row_has_two_builds_of_the_catalogue_beside_it_or_the_reason_why_n
             assert len(found) == 1
             continue
         assert {one.candidate for one in found} | {one.reference for one in found} <= known
+        for one in found:
+            sides = zip((one.candidate, one.reference), one.modes or (), strict=False)
+            assert all(mode in modes[name] for name, mode in sides)
+            assert not one.workload or parse_workload(one.workload, networks)
     kinds = Counter(find_counterparts(PUBLISHED, each)[0].kind for each in PUBLISHED.numbers if each.device == "cpu")
-    assert kinds[Kind.CLOSEST] == 46
+    assert kinds[Kind.CLOSEST] == 56
     assert all(
         find_counterparts(PUBLISHED, each)[0].kind is Kind.NONE for each in PUBLISHED.numbers if each.device == "cuda"
     ), "our rows are of CPUs"
@@ -224,6 +230,7 @@ def test_recreations_are_cells_beside_their_right_networks() -> None:
         ("counterparts.toml", 'against = "chainer 2.0"', 'against = "chainer 4.4.0"',
          "the rule holds .* against chainer 2.0"),
         ("counterparts.toml", 'candidate = "caffe-1.0.0-source-mkl-cpu"\n', "", "belong to every kind but none"),
+        ("counterparts.toml", 'kind = "none"\n', 'kind = "none"\nworkload = "gemm-infer-b8"\n', "belong to every kind"),
     ],
 )  # fmt: skip
 def test_files_that_do_not_fit_together_are_refused(tmp_path: Path, file: str, old: str, new: str, words: str) -> None:
