@@ -89,7 +89,7 @@ def test_a_pair_that_stands_beside_several_rows_is_one_comparison_of_the_family(
 
 def test_two_ways_to_call_stand_beside_each_other_under_our_own_workload() -> None:
     keras, session = "keras-2.2.4-pip-eigen-tensorflow-cpu", "tensorflow-1.15.0-pip-eigen-cpu"
-    loop = workload(network="mnist_softmax", mode=Mode.SINGLE, batch=1000)
+    loop = workload(network="mnist_softmax", mode=Mode.SINGLE, batch=100)
     times = [(keras, "predict", 0.30), (keras, "function", 0.24), (keras, "default", 0.9), (session, "default", 0.20)]
     records = [
         timed(ROWS[name], block, seconds * (1 + 0.001 * block), workload=loop, mode=mode)
