@@ -63,6 +63,23 @@ def test_anything_else_is_rejected_at_once(tmp_path: Path, make: Callable[[Path]
     assert time.monotonic() - begin < 1.0
 
 
+def test_a_file_that_grows_while_it_is_read_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The size that was asked for first is no promise: a process that got away may still hold the file open."""
+    path = tmp_path / "reply.json"
+    path.write_bytes(b"x" * LIMIT)
+    read = os.read
+
+    def growing(file: int, count: int) -> bytes:
+        with path.open("ab") as other:
+            other.write(b"y" * LIMIT)
+        return read(file, min(count, 100))
+
+    monkeypatch.setattr("orchestrator.engines.results.os.read", growing)
+    taken = take_results(tmp_path, {"reply.json": LIMIT})
+    assert taken.files == {}
+    assert "grew past" in taken.rejected[0].reason
+
+
 def test_a_plain_file_of_the_limit_is_taken(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in/reply.json").write_bytes(b"x" * LIMIT)
