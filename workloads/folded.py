@@ -1,4 +1,4 @@
-"""Which layers become one before a network is given to a framework whose own converter would have merged them?"""
+"""What is moved into weights before a network is given to a framework, as its users or its converter would have it?"""
 
 import numpy as np
 
@@ -43,3 +43,48 @@ def scale(conv, norm, epsilon):
     w = conv["W"] * factor.reshape(-1, 1, 1, 1)
     b = norm["B"] + (conv.get("B", 0.0) - norm["mean"].astype(np.float64)) * factor
     return {"W": w.astype(np.float32), "B": b.astype(np.float32)}
+
+
+KEEPING = frozenset(
+    {"AveragePool", "BatchNormalization", "Clip", "GlobalAveragePool", "LRN", "MaxPool", "Relu", "Sigmoid"}
+)
+"""Operators whose output has as many channels as their input."""
+
+
+def flatten_last(nodes, weights, outputs):
+    """(nodes, weights) for a framework that keeps channels last: a Flatten of an image that only Gemms read has the
+    attribute `channels_last` = 1, and their weights take its numbers in the order height, width, channel.
+
+    Where the channels are not those of a Conv before it, a Flatten stays as it is: the image is then transposed.
+    """
+    made, weights = {node.name: node for node in nodes}, dict(weights)
+    for node in nodes:
+        if node.op != "Flatten" or node.attrs.get("axis", 1) != 1 or node.name in outputs:
+            continue
+        readers = [each for each in nodes if node.name in each.inputs]
+        channels = _channels(made, made.get(node.inputs[0]))
+        if channels is None or not readers or any(not _takes(each, node.name) for each in readers):
+            continue
+        made[node.name] = renamed(node, node.name, channels_last=1)
+        for each in readers:
+            b = weights[each.name]["B"]
+            b = _channels_last(b.T, channels).T if each.attrs.get("transB", 0) else _channels_last(b, channels)
+            weights[each.name] = dict(weights[each.name], B=np.ascontiguousarray(b))
+    return [made[node.name] for node in nodes], weights
+
+
+def _channels(made, node):
+    while node is not None and node.op in KEEPING:
+        node = made.get(node.inputs[0])
+    return node.shapes["W"][0] if node is not None and node.op == "Conv" else None
+
+
+def _takes(node, name):
+    """Whether it is a Gemm whose input is that tensor, as it is."""
+    return node.op == "Gemm" and node.inputs == [name] and not node.attrs.get("transA", 0)
+
+
+def _channels_last(rows, channels):
+    """[C * H * W, out] as [H * W * C, out]."""
+    shaped = rows.reshape(channels, -1, rows.shape[1])
+    return shaped.transpose(1, 0, 2).reshape(rows.shape)

@@ -7,6 +7,7 @@ import tempfile
 
 import numpy as np
 
+from workloads import folded
 from workloads.backends import base, xla_evidence
 from workloads.backends.base import Unsupported
 from workloads.backends.jax_sequence import Sequence
@@ -50,6 +51,7 @@ class Backend(Transformer, Sequence, base.Backend):
     def build(self, nodes, weights, inputs, outputs):
         self.images = base.has_images(nodes)
         self.weights = {}
+        nodes, weights = folded.flatten_last(nodes, weights, outputs)
         made = self.operators(nodes, weights)
 
         def network(weights, tensors):
@@ -325,7 +327,7 @@ class Backend(Transformer, Sequence, base.Backend):
             raise Unsupported("{0}: Flatten with axis {1}".format(node.name, node.attrs["axis"]))
 
         def flatten(x):
-            if self._image(x):
+            if self._image(x) and not node.attrs.get("channels_last", 0):
                 x = x.transpose(0, 3, 1, 2)  # ONNX's order is channels first
             return x.reshape(x.shape[0], -1)
 

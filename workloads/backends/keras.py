@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 
+from workloads import folded
 from workloads.backends import base
 from workloads.backends.base import Unsupported
 from workloads.backends.keras_sequence import Sequence
@@ -58,6 +59,8 @@ class Backend(Transformer, Sequence, Training):
     def build(self, nodes, weights, inputs, outputs):
         if self.execution == "predict" and len({shape[0] for shape in inputs.values()}) > 1:
             raise Unsupported("mode 'predict': it cuts all inputs along their first axis, and these differ in it")
+        if self.channels_last:
+            nodes, weights = folded.flatten_last(nodes, weights, outputs)
         self._model(nodes, weights, inputs, outputs)
         self.model.trainable = False
         if self.keras.backend.backend() == "tensorflow":
@@ -251,7 +254,7 @@ class Backend(Transformer, Sequence, Training):
         turned = self._layer(self.keras.layers.Permute, dims=(3, 1, 2))
 
         def flatten(x):
-            if self._image(x.shape) and x.shape[1] * x.shape[2] > 1:
+            if self._image(x.shape) and x.shape[1] * x.shape[2] > 1 and not node.attrs.get("channels_last", 0):
                 x = turned(x)
             return flat(x)
 

@@ -6,6 +6,7 @@ import numpy as np
 from keras import backend as K  # noqa: N812  (its usual name)
 from keras import layers
 
+from workloads import folded
 from workloads.backends import base, keras2_below, keras2_training
 from workloads.backends.base import Unsupported
 from workloads.backends.keras2_sequence import Sequence, numbers
@@ -31,6 +32,8 @@ class Backend(Sequence, base.Backend):
         K.set_learning_phase(0)
         if self.execution != "function" and len({shape[0] for shape in inputs.values()}) > 1:
             raise Unsupported("{0} takes inputs of one length: {1}".format(self.execution, inputs))
+        if self.below.channels_last:
+            nodes, weights = folded.flatten_last(nodes, weights, outputs)
         self._model(nodes, weights, inputs, outputs)
         call = {"default": self.model.predict_on_batch, "predict": self.model.predict}
         self.function = call.get(self.execution) or K.function(self.model.inputs, self.model.outputs)
@@ -232,7 +235,8 @@ class Backend(Sequence, base.Backend):
 
         def flatten(x):
             shape = K.int_shape(x)
-            if len(shape) == 4 and self.below.channels_last and shape[1] * shape[2] > 1:
+            turned = self.below.channels_last and not node.attrs.get("channels_last", 0)
+            if len(shape) == 4 and turned and shape[1] * shape[2] > 1:
                 x = layers.Permute((3, 1, 2))(x)  # ONNX's order is channels first
             # Left to itself it would turn an image that is channels first.
             return layers.Flatten(data_format="channels_last")(x)

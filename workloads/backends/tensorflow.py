@@ -4,6 +4,7 @@
 import numpy as np
 import tensorflow as tf
 
+from workloads import folded
 from workloads.backends import base, tensorflow_evidence, xla_evidence
 from workloads.backends.base import Unsupported
 from workloads.backends.tensorflow_operators import LOSSES, Operators, conv_padding, nhwc, pool_geometry, population
@@ -36,17 +37,15 @@ def split(node, kernels):
     return grouped
 
 
-def depthwise(node, kernel):
-    """The depthwise convolution with the kernel [kh, kw, in, out / in]."""
+def depthwise(node, kernel, apart):
+    """The depthwise convolution with the kernel [kh, kw, in, out / in]; its pads are a step of their own if `apart`."""
     padding = conv_padding(node)
     strides, dilations = node.attrs.get("strides", [1, 1]), node.attrs.get("dilations", [1, 1])
     if strides[0] != strides[1]:
         raise Unsupported("{0}: depthwise_conv2d takes one stride for both axes".format(node.name))
     strides = [1, strides[0], strides[1], 1]
-    if isinstance(padding, str):
+    if isinstance(padding, str) or not apart:
         return lambda x: tf.nn.depthwise_conv2d(x, kernel, strides, padding, dilations=dilations)
-    # A layer of its own for the pads, as Keras's MobileNet has it: with pairs, oneDNN's fused bias ends the process
-    # (2.14 and 2.21: "Check failed: index >= 0 && index < num_total_dims" in tensor_format.h).
     return lambda x: tf.nn.depthwise_conv2d(tf.pad(x, padding), kernel, strides, "VALID", dilations=dilations)
 
 
@@ -84,6 +83,7 @@ class Backend(Transformer, Sequence, Operators):
             text = "dtype {0!r} in mode 'eager': types are read back from the graph that ran"
             raise Unsupported(text.format(self.computes_in))
         self.images = base.has_images(nodes)
+        nodes, weights = folded.flatten_last(nodes, weights, outputs)
         made = self.operators(nodes, weights)
 
         def network(*tensors):
@@ -274,7 +274,11 @@ class Backend(Transformer, Sequence, Operators):
         w, group = weights["W"], node.attrs.get("group", 1)
         if group > 1 and w.shape[1] == 1:
             by_channel = w.reshape((group, -1) + w.shape[2:])
-            convolved = depthwise(node, self.learnt_weight(node, "W", by_channel, (2, 3, 0, 1), (2, 3, 0, 1)))
+            # As Keras's MobileNet has it: with pairs, oneDNN's fused bias ends the process ("Check failed: index >= 0
+            # && index < num_total_dims", 2.14 and 2.21). With gradients and XLA nobody has tried them.
+            apart = "B" in weights or self.learnt is not None or self.execution == "xla"
+            kernel = self.learnt_weight(node, "W", by_channel, (2, 3, 0, 1), (2, 3, 0, 1))
+            convolved = depthwise(node, kernel, apart)
         elif group > 1 and self.execution in ("default", "frozen") and self.onednn != "on":
             parts = np.split(w, group)
             convolved = split(node, [self.learnt_weight(node, "W", part, (2, 3, 1, 0), (3, 2, 0, 1)) for part in parts])

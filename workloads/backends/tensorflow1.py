@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import tensorflow as tf
 
+from workloads import folded
 from workloads.backends import base, tensorflow1_evidence
 from workloads.backends.base import Unsupported
 from workloads.backends.tensorflow1_sequence import Sequence
@@ -61,6 +62,7 @@ class Backend(Sequence, Operators):
     def build(self, nodes, weights, inputs, outputs):
         if self.execution == "frozen" and not any(weights.values()):
             raise Unsupported("mode 'frozen': this network has no weights")
+        nodes, weights = folded.flatten_last(nodes, weights, outputs)
         with self._begin(inputs, base.integer_inputs(nodes)):
             tensors = self.walk(self.operators(nodes, weights), self.entries, outputs)
         self.outputs = list(outputs)

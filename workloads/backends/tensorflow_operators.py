@@ -80,7 +80,7 @@ class Operators(base.Backend):
 
         def flatten(x):
             shape = x.shape.as_list()
-            if self._image(x) and shape[1] * shape[2] > 1:  # ONNX's order is channels first
+            if self._image(x) and shape[1] * shape[2] > 1 and not node.attrs.get("channels_last", 0):
                 x = tf.transpose(x, [0, 3, 1, 2])
             return tf.reshape(x, [shape[0], -1])
 
