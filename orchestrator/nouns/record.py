@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from orchestrator.nouns.base import Noun
 from orchestrator.nouns.job import Reply
@@ -12,8 +13,11 @@ from orchestrator.nouns.launch import Observed
 from orchestrator.nouns.variant import Variant
 from orchestrator.nouns.workload import Method, Workload
 
-# 1: first version.
-RECORD_SCHEMA = 1
+# 1: first version; fields came while the number stood. 2: from here on every change of a field changes the number.
+RECORD_SCHEMA = 2
+
+Unknown = tuple[tuple[tuple[str | int, ...], Any], ...]
+"""Where in a record -> what stands there, as JSON gives it."""
 
 
 class Status(StrEnum):
@@ -94,3 +98,15 @@ class Record(Noun):
     reported: Reply | None
     observed: Observed | None
     provenance: Provenance
+    _unknown: Unknown = PrivateAttr(default=())
+
+    @property
+    def unknown(self) -> Unknown:
+        """Fields of the file that this version has no name for: kept, and written back where they stood."""
+        return self._unknown
+
+    def with_unknown(self, unknown: Unknown) -> Self:
+        """The same record with such fields beside the known ones."""
+        made = self.model_copy()
+        made._unknown = unknown  # noqa: SLF001  (its own)
+        return made

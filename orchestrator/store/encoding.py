@@ -9,11 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
 from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import from_json, to_json
 
 from orchestrator.errors import StoreError
 from orchestrator.nouns.record import RECORD_SCHEMA, Record
+from orchestrator.store.upgrade import upgrade_content
 
 RECORD_BYTES = 4 * 2**20
 """A reply has at most 1 MiB; with everything else a record stays far below this."""
@@ -22,8 +25,6 @@ _HEAD = b'{"sha256":"'
 _MIDDLE = b'","record":'
 _TAIL = b"}\n"
 _BODY_AT = len(_HEAD) + 64 + len(_MIDDLE)
-# Spellings of numbers that are not finite, or may overflow to infinity; also found in text, hence the second look.
-_SUSPECT = re.compile(rb"NaN|Infinity|[eE]\+?[0-9]{3}|[0-9]{300}")
 
 
 class BadRecordError(Exception):
@@ -36,10 +37,11 @@ class BadRecordError(Exception):
 
 def encode_record(record: Record) -> bytes:
     """The bytes of a record's file. Raises StoreError for a number that is not finite, and for one far too large."""
+    content = record.model_dump()
+    for place, value in record.unknown:
+        _put_back(content, place, value)
     try:
-        text = json.dumps(
-            record.model_dump(), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-        )
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         body = text.encode()
     except ValueError as error:  # UnicodeEncodeError is one: a lone surrogate
         raise StoreError(f"the record of {record.cell} cannot be written: {error}; report this as a bug") from error
@@ -66,43 +68,60 @@ def decode_record(data: bytes) -> Record:
 
 
 def _validate(body: bytes) -> Record:
-    problem = ""
     try:
-        record = Record.model_validate_json(body, strict=True)
+        content = from_json(body, allow_inf_nan=False)
     except ValueError as error:
-        problem = " ".join(str(error).split())[:300]
-    else:
-        if record.record_schema == RECORD_SCHEMA and not _not_finite(body):
-            return record
-        problem = "it holds a number that is not finite"
-    schema = _schema(body)
-    if schema is not None and schema > RECORD_SCHEMA:
+        raise BadRecordError("damaged", f"it is not JSON: {error}") from error
+    schema = content.get("record_schema") if isinstance(content, dict) else None
+    if not isinstance(schema, int) or isinstance(schema, bool):
+        raise BadRecordError("damaged", "it does not follow the schema: it has no record_schema")
+    if schema > RECORD_SCHEMA:
         reason = f"it has record_schema {schema}, written by a newer bench; this one reads up to {RECORD_SCHEMA}"
         raise BadRecordError("newer", reason)
-    if schema is not None and schema < RECORD_SCHEMA:
+    if schema < 1:
         raise BadRecordError("damaged", f"there never was a record_schema {schema}")
-    raise BadRecordError("damaged", f"it does not follow the schema: {problem}")
-
-
-def _schema(body: bytes) -> int | None:
+    if not _finite(content):  # 1e999 is a number to every parser
+        raise BadRecordError("damaged", "it holds a number that is not finite")
+    if schema < RECORD_SCHEMA:
+        content = upgrade_content(content, schema)
+        body = to_json(content)
     try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    schema = content.get("record_schema") if isinstance(content, dict) else None
-    return schema if isinstance(schema, int) and not isinstance(schema, bool) else None
+        return _read_content(content, body)
+    except ValueError as error:
+        problem = " ".join(str(error).split())[:300]
+        raise BadRecordError("damaged", f"it does not follow the schema: {problem}") from error
 
 
-def _not_finite(body: bytes) -> bool:
-    # pydantic's parser takes NaN, Infinity and 1e999 (which becomes infinity) for floats.
-    if not _SUSPECT.search(body):
-        return False
-    return not _finite(json.loads(body))
+def _read_content(content: dict[str, Any], body: bytes) -> Record:
+    """The record in both forms of its JSON; fields without a name here are set aside, whatever noun they stand in."""
+    try:
+        return Record.model_validate_json(body, strict=True)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        if any(each["type"] != "extra_forbidden" for each in found):
+            raise
+        unknown = tuple((each["loc"], _take(content, each["loc"])) for each in found)
+    return Record.model_validate_json(to_json(content), strict=True).with_unknown(unknown)
+
+
+def _take(content: Any, place: tuple[str | int, ...]) -> Any:
+    for step in place[:-1]:
+        content = content[step]
+    return content.pop(place[-1])
+
+
+def _put_back(content: Any, place: tuple[str | int, ...], value: Any) -> None:
+    for step in place[:-1]:
+        content = content[step]
+    content[place[-1]] = value
 
 
 def _finite(value: Any) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)
     if isinstance(value, dict):
-        return all(_finite(each) for each in value.values())
-    return all(_finite(each) for each in value) if isinstance(value, list) else True
+        return all(map(_finite, value.values()))
+    if isinstance(value, list):
+        try:
+            return all(map(math.isfinite, value))  # a thousand numbers, most of the time
+        except (TypeError, OverflowError):
+            return all(map(_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from orchestrator.host.topology import Core, CpuSet
 from orchestrator.nouns.job import Job
 from orchestrator.nouns.plan import Cell, Trial
 from orchestrator.nouns.workload import Network
+from orchestrator.runner import key as key_module
 from orchestrator.runner.code import read_code, workloads_hash
 from orchestrator.runner.job import make_job
 from orchestrator.runner.key import cell_key
@@ -92,6 +94,13 @@ def test_every_field_of_a_job_is_in_the_key_but_the_expected_output() -> None:
     tried = {name.removeprefix("job's ") for name in CHANGES if name.startswith("job's ")}
     assert tried == set(Job.model_fields) - {"expected"}
     assert key(job=job(expected={})) == key()
+
+
+def test_how_a_record_is_written_down_does_not_move_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = key()
+    monkeypatch.setattr("orchestrator.nouns.record.RECORD_SCHEMA", 999)
+    importlib.reload(key_module)
+    assert key() == before
 
 
 def test_the_order_of_keys_and_the_way_a_number_is_written_do_not_matter() -> None:
