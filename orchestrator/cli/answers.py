@@ -43,13 +43,13 @@ def results(
     from orchestrator.runner.folders import find_store
     from orchestrator.screen.answers import show_answer, show_problems
     from orchestrator.store.opening import open_store
-    from orchestrator.store.reading import read_records
+    from orchestrator.store.reading import read_trimmed
 
     parts = [part.strip() for part in show.split(",") if part.strip()]
     for part in parts:
         if part not in tuple(Part):
             raise UnknownNameError("part of the results", part, tuple(Part))
-    records, problems = read_records(open_store(find_store(store)))
+    records, problems = read_trimmed(open_store(find_store(store)))
     show_problems(problems)
     limits = read_config(pip={}).limits
     summaries = summarise_records(records, limits=limits)
@@ -68,9 +68,9 @@ def sweep(
     from orchestrator.runner.folders import find_store
     from orchestrator.screen.answers import show_answer, show_problems
     from orchestrator.store.opening import open_store
-    from orchestrator.store.reading import read_records
+    from orchestrator.store.reading import read_trimmed
 
-    records, problems = read_records(open_store(find_store(store)))
+    records, problems = read_trimmed(open_store(find_store(store)))
     show_problems(problems)
     found = find_sweeps(records, read_networks(), read_config(pip={}).limits)
     show_answer(sweep_table(found, form.value), output)
@@ -101,11 +101,11 @@ def compare(
     from orchestrator.runner.folders import find_store
     from orchestrator.screen.answers import show_answer, show_problems
     from orchestrator.store.opening import open_store
-    from orchestrator.store.reading import read_records
+    from orchestrator.store.reading import read_trimmed
 
     if bool(by) == bool(first) or bool(first) != bool(second):
         raise UsageError("bench compare wants two variants, or --by and an axis: `bench compare --by blas`")
-    records, problems = read_records(open_store(find_store(store)))
+    records, problems = read_trimmed(open_store(find_store(store)))
     show_problems(problems)
     kept = without_peaks(records)
     thresholds = Thresholds(limits=read_config(pip={}).limits)

@@ -63,9 +63,9 @@ def variants(
     from orchestrator.runner.holdings import find_sizes
     from orchestrator.screen.answers import show_answer, show_problems
     from orchestrator.store.opening import open_store
-    from orchestrator.store.reading import read_records
+    from orchestrator.store.reading import read_trimmed
 
-    records, problems = read_records(open_store(find_store(store)))
+    records, problems = read_trimmed(open_store(find_store(store)))
     show_problems(problems)
     standings = find_standings(selection.variants, records, read_config(pip={}).limits)
     answer = catalogue_table(standings, find_sizes(selection.variants), "json" if as_json else form.value)

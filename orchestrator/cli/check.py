@@ -47,7 +47,7 @@ def check(
     from orchestrator.screen.answers import show_answer, show_problems
     from orchestrator.screen.plain import write_answer
     from orchestrator.store.opening import open_store
-    from orchestrator.store.reading import read_records
+    from orchestrator.store.reading import read_trimmed
 
     current = find_store(store)
     allowed = read_share(
@@ -55,8 +55,8 @@ def check(
     )
     if current.resolve() == baseline.resolve():
         raise UsageError(f"--baseline and --store are one folder, {current}: name two stores")
-    before, problems = read_records(open_store(baseline))
-    after, others = read_records(open_store(current))
+    before, problems = read_trimmed(open_store(baseline))
+    after, others = read_trimmed(open_store(current))
     show_problems([*problems, *others])
     if not before:
         raise UsageError(f"the baseline {baseline} holds no records: there is nothing to check against")

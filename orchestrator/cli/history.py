@@ -32,12 +32,12 @@ def history(
     from orchestrator.runner.folders import find_store
     from orchestrator.screen.answers import show_answer, show_problems
     from orchestrator.store.opening import open_store
-    from orchestrator.store.reading import read_records
+    from orchestrator.store.reading import read_trimmed
 
     records = []
     named = [*(stores or []), *([store] if store is not None else [])]
     for path in named or [find_store(None)]:
-        found, problems = read_records(open_store(path))
+        found, problems = read_trimmed(open_store(path))
         show_problems(problems)
         records += found
     traces = trace_history(records, workload=workload, variant=variant, limits=read_config(pip={}).limits)

@@ -80,11 +80,10 @@ def _show_peaks(store: StoreOption, form: Format, output: OutputOption) -> None:
     from orchestrator.host.site import read_config
     from orchestrator.report.peaks import peaks_table
     from orchestrator.runner.folders import find_store
-    from orchestrator.screen.answers import show_answer, show_problems
+    from orchestrator.screen.answers import show_answer
     from orchestrator.store.opening import open_store
-    from orchestrator.store.reading import read_records
+    from orchestrator.store.reading import read_trimmed
 
-    records, problems = read_records(open_store(find_store(store)))
-    show_problems(problems)
+    records, _ = read_trimmed(open_store(find_store(store)))  # the run has named what it could not use
     peaks = find_peaks(records, read_networks(), limits=read_config(pip={}).limits)
     show_answer(peaks_table(peaks, form.value), output)

@@ -72,7 +72,7 @@ def _show(source: str, workload: str, framework: str, *, store: Path | None, for
     from orchestrator.screen.answers import show_answer, show_problems
     from orchestrator.screen.plain import say
     from orchestrator.store.opening import open_store
-    from orchestrator.store.reading import read_records
+    from orchestrator.store.reading import read_trimmed
 
     known = read_published()
     chosen = choose(known, source=source, workload=workload, framework=framework)
@@ -82,7 +82,7 @@ def _show(source: str, workload: str, framework: str, *, store: Path | None, for
     if store is None and not path.exists():
         say(f"no store yet at {path}: what was published stands alone; `bench matrix` measures what belongs beside it")
     else:
-        records, problems = read_records(open_store(path))
+        records, problems = read_trimmed(open_store(path))
     show_problems(problems)
     trials = judge_trials(records, limits=read_config(pip={}).limits)
     answer = set_beside(known, chosen.numbers, trials, read_networks())
@@ -95,7 +95,7 @@ def _recreate(request: Request, store: Path | None, *, jobs: int, form: Format, 
     from orchestrator.report.as_published import worth_table
     from orchestrator.runner.as_published import find_recreation, weigh_recreation
     from orchestrator.runner.campaign import build_missing, run_todo
-    from orchestrator.screen.answers import show_answer, show_problems
+    from orchestrator.screen.answers import show_answer
     from orchestrator.screen.building import BuildScreen
     from orchestrator.screen.plain import say
     from orchestrator.screen.planning import show_todo
@@ -111,6 +111,5 @@ def _recreate(request: Request, store: Path | None, *, jobs: int, form: Format, 
             raise BuildError(f"nothing was measured, as this image could not be built: {', '.join(failed)}")
         with RunScreen(todo.trials) as running:
             run_todo(todo, failed=failed, on_event=running, announce=say)
-    weighed = weigh_recreation(recreation, limits=read_config(pip={}).limits)
-    show_problems(weighed.problems)
-    show_answer(worth_table(recreation.variant.id, weighed.worth, recreation.left_out, form.value), output)
+    worth = weigh_recreation(recreation, limits=read_config(pip={}).limits)
+    show_answer(worth_table(recreation.variant.id, worth, recreation.left_out, form.value), output)

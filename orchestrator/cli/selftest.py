@@ -35,14 +35,19 @@ def selftest(
     from orchestrator.errors import SelftestError
     from orchestrator.host.site import read_config
     from orchestrator.runner.selftest import choose_for_selftest, run_selftest
+    from orchestrator.screen.answers import show_problems
     from orchestrator.screen.plain import say
     from orchestrator.screen.running import RunScreen
     from orchestrator.screen.selftest import say_failure, show_selftest
+    from orchestrator.store.opening import open_store
+    from orchestrator.store.resume import read_progress
 
     config = read_config()
     site = config.site
     chosen = choose_for_selftest(engine.value, site)
     say(chosen.message or f"engine: {chosen.answer}")
+    if store is not None and store.exists():
+        show_problems(read_progress(open_store(store)).problems)
     with tempfile.TemporaryDirectory(prefix="bench-selftest-") as folder, RunScreen(()) as running:
         found = run_selftest(
             chosen,

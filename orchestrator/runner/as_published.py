@@ -28,7 +28,7 @@ from orchestrator.runner.outlook import look_ahead
 from orchestrator.runner.request import DEFAULT_SUITE
 from orchestrator.runner.setup import cell_keys, make_setup, read_outputs
 from orchestrator.store.opening import hold_store, open_store
-from orchestrator.store.reading import read_records
+from orchestrator.store.reading import read_some
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from orchestrator.nouns.plan import Plan
     from orchestrator.nouns.variant import Variant
     from orchestrator.published.cells import Recreated
-    from orchestrator.store.reading import Problem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,13 +62,6 @@ class Recreation(NamedTuple):
     recreated: tuple[Recreated, ...]
     left_out: dict[str, str]
     """Code of a mistake -> why it is not made again."""
-
-
-class Weighed(NamedTuple):
-    """What every mistake came to."""
-
-    worth: list[Worth]
-    problems: list[Problem]
 
 
 def find_recreation(request: Request, store: Path | None, *, announce: Callable[[str], None]) -> Recreation:
@@ -99,22 +91,17 @@ def find_recreation(request: Request, store: Path | None, *, announce: Callable[
     return Recreation(todo, variant, tuple(recreated), left_out)
 
 
-def weigh_recreation(recreation: Recreation, *, limits: Limits | None = None) -> Weighed:
+def weigh_recreation(recreation: Recreation, *, limits: Limits | None = None) -> list[Worth]:
     """What the store says of every mistake by now; trials of older code or of another method do not enter."""
     todo = recreation.todo
     expected = read_outputs(todo.setup)
-    records, problems = read_records(todo.store)
     keys = set(cell_keys(todo.setup).values())
-    own = [record for record in records if record.key in keys]
-    return Weighed(
-        weigh(
-            judge_trials(own, expected, limits),
-            recreation.recreated,
-            variant=recreation.variant.id,
-            networks=todo.setup.networks,
-            expected=expected,
-        ),
-        problems,
+    return weigh(
+        judge_trials(read_some(todo.store, keys), expected, limits),
+        recreation.recreated,
+        variant=recreation.variant.id,
+        networks=todo.setup.networks,
+        expected=expected,
     )
 
 

@@ -12,11 +12,9 @@ from orchestrator.runner.folders import find_store
 from orchestrator.runner.ledger import Ledger
 from orchestrator.runner.sequence import certain_blocks, next_blocks
 from orchestrator.runner.setup import cell_keys, make_setup
-from orchestrator.store.durations import trial_seconds
-from orchestrator.store.files import list_entries
 from orchestrator.store.opening import open_store
-from orchestrator.store.reading import read_entries
-from orchestrator.store.resume import done_trials
+from orchestrator.store.reading import read_some
+from orchestrator.store.resume import NOTHING, read_progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,9 +22,9 @@ if TYPE_CHECKING:
 
     from orchestrator.nouns.limits import Limits
     from orchestrator.nouns.plan import Cell, Plan, Trial
-    from orchestrator.nouns.record import Record
     from orchestrator.planner.estimate import Estimate
     from orchestrator.store.folder import Store
+    from orchestrator.store.reading import Problem
 
 
 class Outlook(NamedTuple):
@@ -46,6 +44,8 @@ class Outlook(NamedTuple):
     """What a trial of the cell took, where the store has one."""
     ledger: Ledger
     """The store's records of these cells, where their precision decides what comes next; a run adds to it."""
+    problems: tuple[Problem, ...]
+    """The store's files that give no record."""
 
     def has(self, cell: Cell, block: int) -> bool:
         """Whether the store had this trial when the run began."""
@@ -59,11 +59,9 @@ class Outlook(NamedTuple):
 def look_ahead(plan: Plan, keys: Mapping[Cell, str], store: Store | None, *, limits: Limits | None = None) -> Outlook:
     """What is left. `store` is None where there is none yet; `limits` say which trials a precision may rest on."""
     cells = {key: cell for cell, key in keys.items()}
-    found = done_trials(store) if store else set()
-    stored = frozenset((cells[key], block) for key, block in found if key in cells)
-    records: list[Record] = []
-    if store and plan.method.precision is not None:
-        records, _ = read_entries(entry for entry in list_entries(store) if entry.key in cells)
+    found = read_progress(store) if store else NOTHING
+    stored = frozenset((cells[key], block) for key, block in found.done if key in cells)
+    records = read_some(store, cells) if store and plan.method.precision is not None else ()
     ledger = Ledger(keys, records, limits=limits)
     trials: list[Trial] = []
     least: dict[Cell, int] = {}
@@ -74,15 +72,15 @@ def look_ahead(plan: Plan, keys: Mapping[Cell, str], store: Store | None, *, lim
         if block.trials and not trials:
             least, most = dict(block.least), dict(block.most)
         trials += block.trials
-    known = trial_seconds(store) if store else {}
     return Outlook(
         trials=tuple(trials),
         least=least,
         most=most,
         done=sum(block < plan.method.blocks for _, block in stored),
         stored=stored,
-        seconds={cell: known[key] for cell, key in keys.items() if key in known},
+        seconds={cell: found.seconds[key] for cell, key in keys.items() if key in found.seconds},
         ledger=ledger,
+        problems=found.problems,
     )
 
 

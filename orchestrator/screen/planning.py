@@ -10,6 +10,7 @@ from orchestrator.nouns.plan import Why
 from orchestrator.planner.blocks import block_trials, trial_count
 from orchestrator.planner.estimate import estimate
 from orchestrator.runner.sequence import certain_blocks
+from orchestrator.screen.answers import show_problems
 from orchestrator.screen.catalogue import show_skipped
 from orchestrator.screen.plain import say, show, write_json
 from orchestrator.screen.remaining import say_count, say_departure, say_estimate
@@ -28,6 +29,8 @@ def show_plan(plan: Plan, outlook: Outlook | None, *, as_json: bool) -> None:
 
     `outlook` says what a store holds of it already; None where there is no store.
     """
+    if outlook is not None:
+        show_problems(outlook.problems)
     if as_json:
         write_json(_plan_document(plan, outlook))
         return
@@ -66,6 +69,7 @@ def say_blocks(plan: Plan) -> str:
 def show_todo(todo: Todo) -> None:
     """Some lines before a run: what it does, what it leaves out, and how long it takes."""
     plan, outlook = todo.setup.plan, todo.outlook
+    show_problems(outlook.problems)
     say(f"engine: {todo.chosen.answer}")
     say(say_blocks(plan))
     say(f"{say_count(outlook.least, outlook.most)} to run, {todo.done} in the store already ({todo.store.root})")

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from orchestrator.store.encoding import RECORD_BYTES, BadRecordError, decode_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from orchestrator.nouns.record import Record
@@ -24,14 +23,27 @@ TEMPORARY = ".tmp-"
 class Entry(NamedTuple):
     """A file that is named as a record is; size and time tell whether it is the one that the index has seen."""
 
-    path: Path
+    records: Path
     name: str
-    """Relative to `records/`, with forward slashes."""
+    """Relative to `records`, with forward slashes."""
     key: str
     block: int
     attempt: int
     size: int
     mtime_ns: int
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        return self.records / self.name
+
+
+class Listing(NamedTuple):
+    """What lies in `records/`, by name."""
+
+    entries: list[Entry]
+    strays: list[Path]
+    """What is not named as a record: leftovers of a dead writer, files of somebody else."""
 
 
 def record_name(key: str, block: int, attempt: int) -> str:
@@ -39,47 +51,52 @@ def record_name(key: str, block: int, attempt: int) -> str:
     return f"{key[:2]}/{key}.b{block}.{attempt}.json"
 
 
-def list_entries(store: Store) -> list[Entry]:
-    """Every file named as a record, by name; nothing is opened."""
-    return [entry for path in _walk(store.records) if (entry := _entry(store, path)) is not None]
-
-
-def list_strays(store: Store) -> list[Path]:
-    """What lies in `records/` and is not named as a record: leftovers of a dead writer, files of somebody else."""
-    return [path for path in _walk(store.records) if _entry(store, path) is None]
+def list_files(store: Store) -> Listing:
+    """Every file among the records; nothing is opened."""
+    found = Listing([], [])
+    for folder in _scan(store.records):
+        if not folder.is_dir(follow_symlinks=False):
+            found.strays.append(store.records / folder.name)
+            continue
+        for file in _scan(folder.path):
+            entry = _entry(store, folder.name, file)
+            if entry is not None:
+                found.entries.append(entry)
+            else:
+                found.strays.append(store.records / folder.name / file.name)
+    return found
 
 
 def read_entry(entry: Entry) -> Record:
     """The record in a file. Raises BadRecordError where it cannot be read, is damaged, or is another one's."""
     record = decode_record(_read(entry.path))
     if (record.key, record.block, record.attempt) != (entry.key, entry.block, entry.attempt):
-        raise BadRecordError("damaged", "its name belongs to another key, block or attempt")
+        raise BadRecordError(
+            "damaged",
+            f"its name belongs to another key, block or attempt: it holds block {record.block}, attempt "
+            f"{record.attempt} of {record.cell}, as a copy or renamed",
+        )
     return record
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _scan(folder: Path | str) -> list[os.DirEntry[str]]:
     try:
-        inner = sorted(os.scandir(folder), key=lambda each: each.name)
+        with os.scandir(folder) as found:
+            return sorted(found, key=lambda each: each.name)
     except FileNotFoundError:
-        return
-    for each in inner:
-        path = folder / each.name
-        if each.is_dir(follow_symlinks=False):
-            yield from (path / name for name in sorted(os.listdir(path)))  # noqa: PTH208  (names are all we need)
-        else:
-            yield path
+        return []
 
 
-def _entry(store: Store, path: Path) -> Entry | None:
-    match = _NAME.fullmatch(path.name)
-    if match is None or path.parent.parent != store.records or path.parent.name != match[1][:2]:
+def _entry(store: Store, folder: str, file: os.DirEntry[str]) -> Entry | None:
+    match = _NAME.fullmatch(file.name)
+    if match is None or folder != match[1][:2]:
         return None
     try:
-        state = path.lstat()
+        state = file.stat(follow_symlinks=False)
     except FileNotFoundError:
         return None
-    name = f"{path.parent.name}/{path.name}"
-    return Entry(path, name, match[1], int(match[2]), int(match[3]), state.st_size, state.st_mtime_ns)
+    name = f"{folder}/{file.name}"
+    return Entry(store.records, name, match[1], int(match[2]), int(match[3]), state.st_size, state.st_mtime_ns)
 
 
 def _read(path: Path) -> bytes:

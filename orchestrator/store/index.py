@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.store.encoding import BadRecordError
 from orchestrator.store.facts import COLUMNS, record_facts
-from orchestrator.store.files import list_entries, read_entry
-from orchestrator.store.reading import Problem
+from orchestrator.store.files import list_files, read_entry
+from orchestrator.store.reading import Problem, foreign_problems
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ _STAMP = ("size", "mtime_ns")
 
 
 class Index(NamedTuple):
-    """Every readable record as a row, and the files that gave none."""
+    """Every readable record as a row, and every file that gave none."""
 
     table: pa.Table
     problems: list[Problem]
@@ -44,14 +44,14 @@ def read_index(store: Store) -> Index:
     """
     import pyarrow as pa
 
-    entries = list_entries(store)
+    entries, strays = list_files(store)
     old = _load(store.index)
     now = {entry.name: (entry.size, entry.mtime_ns) for entry in entries}
     stamps = old.select(["file", *_STAMP]).to_pydict()
     then = dict(zip(stamps["file"], zip(stamps["size"], stamps["mtime_ns"], strict=True), strict=True))
     kept = [now.get(name) == then[name] for name in stamps["file"]]
     rows: list[dict[str, Value]] = []
-    problems = []
+    problems = foreign_problems(strays)
     for entry in entries:
         if then.get(entry.name) == (entry.size, entry.mtime_ns):
             continue

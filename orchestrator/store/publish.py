@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.errors import StoreError
 from orchestrator.store.encoding import encode_record
-from orchestrator.store.files import KEY, TEMPORARY, list_strays, record_name
+from orchestrator.store.files import KEY, TEMPORARY, list_files, record_name
 from orchestrator.store.folder import store_error, sync_folder
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def publish_record(store: Store, record: Record) -> Published:
 def remove_leftovers(store: Store) -> list[Path]:
     """Remove temporary files whose writer, on this machine, is dead; returns what was removed."""
     removed = []
-    for path in list_strays(store):
+    for path in list_files(store).strays:
         if path.name.startswith(TEMPORARY) and _orphaned(path.name):
             with contextlib.suppress(OSError):
                 path.unlink()

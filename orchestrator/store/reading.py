@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.store.encoding import BadRecordError
-from orchestrator.store.files import TEMPORARY, Entry, list_entries, list_strays, read_entry
+from orchestrator.store.files import TEMPORARY, Entry, list_files, read_entry
+from orchestrator.store.trim import Trimmer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
     from orchestrator.nouns.record import Record
@@ -43,27 +44,55 @@ class Verification:
 
 
 def read_records(store: Store) -> tuple[list[Record], list[Problem]]:
-    """Every record, by file name, and every file that should be one and is not. Never fatal."""
-    return read_entries(list_entries(store))
+    """Every record, by file name, and every file that is none. Never fatal."""
+    listing = list_files(store)
+    found = list(read_entries(listing.entries))
+    problems = [each for each in found if isinstance(each, Problem)]
+    return [each for each in found if not isinstance(each, Problem)], problems + foreign_problems(listing.strays)
 
 
-def read_entries(entries: Iterable[Entry]) -> tuple[list[Record], list[Problem]]:
-    """The same for some files."""
+def read_trimmed(store: Store) -> tuple[list[Record], list[Problem]]:
+    """The same without the values of outputs, for which there is no room where there are thousands."""
+    listing, trimmer = list_files(store), Trimmer()
     records, problems = [], []
+    for found in read_entries(listing.entries):
+        if isinstance(found, Problem):
+            problems.append(found)
+        else:
+            records.append(trimmer.trim(found))
+    return records, problems + foreign_problems(listing.strays)
+
+
+def read_some(store: Store, keys: Collection[str]) -> Iterator[Record]:
+    """The readable records of some cells, one after the other."""
+    found = read_entries(entry for entry in list_files(store).entries if entry.key in keys)
+    return (each for each in found if not isinstance(each, Problem))
+
+
+def read_entries(entries: Iterable[Entry]) -> Iterator[Record | Problem]:
+    """What is in some files, one after the other."""
     for entry in entries:
         try:
-            records.append(read_entry(entry))
+            yield read_entry(entry)
         except BadRecordError as error:
-            problems.append(Problem(entry.path, error.kind, str(error)))
-    return records, problems
+            yield Problem(entry.path, error.kind, str(error))
+
+
+def foreign_problems(strays: Iterable[Path]) -> list[Problem]:
+    """Those that no writer of this tool has left: a note, a copy under another name."""
+    reason = "it is not named as a record is, and is ignored"
+    return [Problem(path, "foreign", reason) for path in strays if not path.name.startswith(TEMPORARY)]
 
 
 def verify_store(store: Store) -> Verification:
     """Read and hash every record, and list whatever else lies among them. Writes nothing."""
-    records, problems = read_records(store)
-    for path in list_strays(store):
-        if path.name.startswith(TEMPORARY):
-            problems.append(Problem(path, "leftover", "left by a writer that did not finish; the next run removes it"))
+    listing = list_files(store)
+    records, problems = 0, []
+    for found in read_entries(listing.entries):
+        if isinstance(found, Problem):
+            problems.append(found)
         else:
-            problems.append(Problem(path, "foreign", "it is not named as a record is, and is ignored"))
-    return Verification(len(records), tuple(problems))
+            records += 1
+    reason = "left by a writer that did not finish; the next run removes it"
+    left = [Problem(path, "leftover", reason) for path in listing.strays if path.name.startswith(TEMPORARY)]
+    return Verification(records, (*problems, *foreign_problems(listing.strays), *left))

@@ -11,9 +11,11 @@ import pytest
 
 from orchestrator import paths
 from orchestrator.host.drivers import list_gpus
+from tests.command import Bench
+from tests.record_files import changed
 
 if TYPE_CHECKING:
-    from tests.command import Bench, Said
+    from tests.command import Said
 
 NOWHERE = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
 MATRIX = ("matrix", "--engine", "fake", "--suite", "quick", "--frameworks", "numpy")
@@ -154,13 +156,72 @@ def test_a_store_that_cannot_be_written_is_refused(bench: Bench) -> None:
     assert "/proc" in one_message(bench(*MATRIX, "--store", "/proc/bench-store"), 7)
 
 
-def test_damaged_records_are_listed_and_the_others_used(bench: Bench, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store, to be copied."""
+    folder = tmp_path_factory.mktemp("measured")
+    assert Bench(folder)(*MATRIX, "--store", "s", "--blocks", "5").code == 0
+    return folder / "s"
+
+
+@pytest.fixture
+def spoiled(measured: Path, tmp_path: Path) -> tuple[Path, list[str]]:
+    """A store with one file of every kind that gives no record, and their names; a sound one of the same lies beside."""
     store = tmp_path / "s"
-    assert bench(*MATRIX, "--store", store, "--blocks", "5").code == 0
-    spoiled = next(store.glob("records/*/[!.]*.json"))
-    spoiled.write_bytes(spoiled.read_bytes()[:-50])
-    said = bench("results", "--store", store, "--format", "json")
-    assert said.code == 0
-    assert spoiled.name in said.err
-    assert len(said.json()["results"]) > 0
-    assert bench("verify", "--store", store).code == 9
+    shutil.copytree(measured, store)
+    shutil.copytree(measured, tmp_path / "sound")
+    damaged, truncated, newer, copied = sorted(store.glob("records/*/*.b0.1.json"))[:4]
+    damaged.write_bytes(damaged.read_bytes().replace(b'"position":', b'"Position":', 1))
+    truncated.write_bytes(truncated.read_bytes()[:-50])
+    newer.write_bytes(changed(newer.read_bytes(), record_schema=999))
+    foreign = copied.with_name("notes (copy).json")
+    twin = copied.with_name(copied.name.replace(".b0.1.", ".b0.2."))
+    for path in (foreign, twin):
+        path.write_bytes(copied.read_bytes())
+    return store, [path.name for path in (damaged, truncated, newer, foreign, twin)]
+
+
+REASONS = ("does not match its sha256", "it is truncated", "record_schema 999", "is ignored", "as a copy or renamed")
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ((*MATRIX, "--blocks", "5", "--dry-run"), 0),
+        ((*MATRIX, "--dry-run", "--precision", "1%"), 0),
+        ((*MATRIX, "--blocks", "5"), 0),
+        (("selftest", "--engine", "fake"), 0),
+        (("results",), 0),
+        (("compare", "--by", "blas"), 0),
+        (("check", "--baseline", "sound"), 0),
+        (("history",), 0),
+        (("sweep",), 0),
+        (("workloads",), 0),
+        (("variants",), 0),
+        (("published",), 0),
+        (("published", "--as-published", "--engine", "fake"), 0),
+        (("peak", "--engine", "fake", "--frameworks", "numpy", "--blocks", "1"), 0),
+        (("verify",), 9),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_every_command_that_reads_a_store_names_what_it_could_not_use_and_uses_the_rest(
+    bench: Bench, spoiled: tuple[Path, list[str]], command: tuple[str, ...], code: int
+) -> None:
+    store, names = spoiled
+    said = bench(*command, "--store", store)
+    assert said.code == code, said.err
+    told = [line for line in said.err.splitlines() if line.startswith("not used: ")]
+    assert len(told) == len(names)
+    for name, reason in zip(names, REASONS, strict=True):
+        assert sum(name in line and reason in line for line in told) == 1, name
+
+
+def test_what_can_be_used_of_a_spoiled_store_is_used(bench: Bench, spoiled: tuple[Path, list[str]]) -> None:
+    store, _ = spoiled
+    sound = bench("results", "--store", store.with_name("sound"), "--format", "json").json()["results"]
+    rest = bench("results", "--store", store, "--format", "json").json()["results"]
+    assert [each["cell"] for each in rest] == [each["cell"] for each in sound]
+    assert sum(each["blocks"] for each in rest) == sum(each["blocks"] for each in sound) - 3
+    again = bench(*MATRIX, "--blocks", "5", "--store", store, "--json")
+    assert again.json()["ran"] == 3

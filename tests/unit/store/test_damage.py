@@ -14,8 +14,8 @@ from orchestrator.store.folder import Store
 from orchestrator.store.frame import load_frame
 from orchestrator.store.opening import open_store
 from orchestrator.store.publish import publish_record
-from orchestrator.store.reading import read_records, verify_store
-from orchestrator.store.resume import done_trials, next_attempt
+from orchestrator.store.reading import read_records, read_trimmed, verify_store
+from orchestrator.store.resume import next_attempt, read_progress
 from tests.makers import record
 from tests.record_files import body_of, changed, framed
 
@@ -118,13 +118,21 @@ def test_files_that_are_not_ours_are_ignored_and_listed(store: Store) -> None:
     foreign = store.records / "ab" / "notes.pkl"
     foreign.parent.mkdir(exist_ok=True)
     foreign.write_bytes(b"x")
-    assert len(read_records(store)[0]) == 20
-    assert [(each.path, each.kind) for each in verify_store(store).problems] == [(foreign, "foreign")]
+    copy = next(store.records.rglob("*.json")).with_name("record (copy).json")
+    copy.write_bytes(encode_record(record()))
+    records, problems = read_records(store)
+    assert len(records) == 20
+    listed = {(foreign, "foreign"), (copy, "foreign")}
+    for found in (problems, read_trimmed(store)[1], load_frame(store)[1], verify_store(store).problems):
+        assert {(each.path, each.kind) for each in found} == listed
+    for found in (load_frame(store)[1], read_progress(store).problems):  # from the index, too
+        assert {(each.path, each.kind) for each in found} == listed
+    assert verify_store(store).damaged == ()
 
 
 def test_the_trial_of_a_damaged_record_is_run_again_under_a_new_number(store: Store) -> None:
     made = record(block=3)
-    assert (made.key, 3) in done_trials(store)
+    assert (made.key, 3) in read_progress(store).done
     corrupt(store, 3, lambda data: data[:-5])
-    assert (made.key, 3) not in done_trials(store)
+    assert (made.key, 3) not in read_progress(store).done
     assert next_attempt(store, made.key, 3) == 2

@@ -21,7 +21,7 @@ from orchestrator.store.folder import Store
 from orchestrator.store.frame import inspect_frame, load_frame
 from orchestrator.store.opening import open_store
 from orchestrator.store.publish import publish_record
-from orchestrator.store.resume import done_trials, next_attempt
+from orchestrator.store.resume import next_attempt, read_progress
 from tests.makers import evidence, key, library, mkl, observed, provenance, record, reply, variant
 
 
@@ -163,16 +163,16 @@ def test_a_bystander_in_a_wheel_is_not_the_row_s_blas(store: Store) -> None:
 
 def test_a_resumed_run_repeats_what_the_infrastructure_spoiled_and_nothing_else(full: Store) -> None:
     name = record().key
-    assert done_trials(full) == {(name, block) for block in range(5)}
+    assert read_progress(full).done == {(name, block) for block in range(5)}
     assert next_attempt(full, name, 5) == 2
     assert next_attempt(full, name, 6) == 1
     publish_record(full, record(block=5, attempt=2))
-    assert (name, 5) in done_trials(full)
+    assert (name, 5) in read_progress(full).done
     publish_record(full, record(block=5, attempt=10, status=Status.INTERRUPTED))
-    assert (name, 5) in done_trials(full)
+    assert (name, 5) in read_progress(full).done
     assert next_attempt(full, name, 5) == 11
     assert next_attempt(full, key("another"), 5) == 1
 
 
 def test_nothing_is_done_in_a_new_store(store: Store) -> None:
-    assert done_trials(store) == set()
+    assert read_progress(store).done == set()

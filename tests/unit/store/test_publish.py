@@ -13,7 +13,7 @@ import pytest
 
 from orchestrator.errors import StoreError
 from orchestrator.store import publish
-from orchestrator.store.files import list_strays
+from orchestrator.store.files import list_files
 from orchestrator.store.folder import Store
 from orchestrator.store.opening import open_store
 from orchestrator.store.publish import publish_record, remove_leftovers
@@ -82,7 +82,7 @@ def test_a_crash_at_any_step_leaves_the_record_absent_or_complete(store: Store, 
         linked = step > 3 or (step == 3 and after)
         assert problems == []
         assert records == ([record()] if linked else [])
-        assert list_strays(reopened) == []
+        assert list_files(reopened).strays == []
         for path in store.records.rglob("*.json"):
             path.unlink()
 
@@ -102,7 +102,7 @@ def test_a_second_record_of_one_name_is_refused_and_the_first_stays(store: Store
     assert "already there" in second.problem
     assert str(first.path) in second.problem
     assert first.path.read_bytes() == before
-    assert list_strays(store) == []
+    assert list_files(store).strays == []
 
 
 def test_folders_and_files_belong_to_the_user_alone(store: Store) -> None:
@@ -128,7 +128,7 @@ def test_where_there_are_no_hard_links_nothing_is_overwritten_either(
     assert publish_record(store, record(reason="first")).problem == ""
     assert "already there" in publish_record(store, record(reason="second")).problem
     assert [each.reason for each in read_records(store)[0]] == ["first"]
-    assert list_strays(store) == []
+    assert list_files(store).strays == []
 
 
 def test_a_full_disk_stops_with_one_clear_message_and_tears_nothing(store: Store) -> None:
@@ -142,7 +142,7 @@ def test_a_full_disk_stops_with_one_clear_message_and_tears_nothing(store: Store
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert str(store.root) in str(caught.value)
     assert "--store" in str(caught.value)
-    assert list_strays(store) == []
+    assert list_files(store).strays == []
     records, problems = read_records(store)
     assert [each.block for each in records] == [1]
     assert problems == []
