@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
-import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.records import fill_store
-from benchmarks.timing import alone, call, command, paired, show, show_ratio
+from benchmarks.store import measure_store
+from benchmarks.timing import Report, alone, call, command, paired
 from orchestrator import paths
 from orchestrator.engines.docker import DockerEngine
 from orchestrator.errors import BenchError
@@ -29,28 +30,38 @@ MEMORY = 2**30
 TMPFS = "/tmp:size={},nosuid,nodev"  # noqa: S108  (inside the container)
 
 
-def main() -> None:
-    """Every figure, with its target; ratios are of pairs taken in turn."""
-    print(f"{'':<58} {'min':>8} {'median':>8} {'max':>8}")
-    measure_start()
-    measure_plan()
-    measure_weights()
-    measure_store()
-    try:
-        measure_engine()
-    except BenchError as error:
-        print(f"not measured: {error}")
+def main() -> int:
+    """Every figure, with its target; ratios are of pairs taken in turn. The exit code, which is 1 only if asked for."""
+    parts: dict[str, Callable[[Report, int], None]] = {
+        "start": lambda report, _: measure_start(report),
+        "plan": lambda report, _: measure_plan(report),
+        "weights": lambda report, _: measure_weights(report),
+        "store": measure_store,
+        "engine": lambda report, _: measure_engine(report),
+    }
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", choices=parts, nargs="+", default=[*parts], help="what to measure")
+    parser.add_argument("--records", type=int, default=10_000, help="how many the store holds")
+    parser.add_argument("--fail", action="store_true", help="leave with 1 where a target is missed")
+    chosen = parser.parse_args()
+    report = Report()
+    for part in chosen.only:
+        try:
+            parts[part](report, chosen.records)
+        except BenchError as error:
+            print(f"not measured: {error}")
+    return int(chosen.fail and bool(report.missed))
 
 
-def measure_start() -> None:
+def measure_start(report: Report) -> None:
     """`bench --help` beside an interpreter that imports what it cannot do without."""
     bench = Path(sys.executable).with_name("bench")
     ours, bare = paired(command([bench, "--help"]), command([sys.executable, "-c", "import typer, rich"]), 15)
-    show("bench --help", ours, "target: 0.15 s")
-    show_ratio("bench --help / python -c 'import typer, rich'", ours, bare, "target: 1.5x")
+    report.show("bench --help", ours, 0.15)
+    report.show_ratio("bench --help / python -c 'import typer, rich'", ours, bare, 1.5)
 
 
-def measure_plan() -> None:
+def measure_plan(report: Report) -> None:
     """100,000 cells, and every trial of one block in its order."""
     rows = [
         Variant(
@@ -70,38 +81,20 @@ def measure_plan() -> None:
         made = make_plan(rows, work, Method(blocks=1), threads=(1,))
         assert sum(1 for _ in plan_trials(made)) == 100_000
 
-    show("a plan of 100,000 cells, ordered", alone(call(plan), 5), "target: 1 s")
+    report.show("a plan of 100,000 cells, ordered", alone(call(plan), 5), 1)
 
 
-def measure_weights() -> None:
+def measure_weights(report: Report) -> None:
     """VGG-16's 138 million float32, from the start of the process."""
     root = paths.workloads_dir().parent
-    show(
+    report.show(
         "weights of VGG-16, from the start of the process",
         alone(command([sys.executable, "-c", WEIGHTS], cwd=root), 5),
-        "target: 2.5 s",
+        2.5,
     )
 
 
-def measure_store() -> None:
-    """10,000 records of a real size."""
-    from orchestrator.store.frame import load_frame
-    from orchestrator.store.opening import open_store
-
-    with tempfile.TemporaryDirectory() as folder:
-        publish = fill_store(Path(folder) / "s", 10_000)
-        store = open_store(Path(folder) / "s")
-        show("publish a record, fsync included", publish, "target: 0.010 s")
-
-        def rebuild() -> None:
-            store.index.unlink(missing_ok=True)
-            load_frame(store)
-
-        show("10,000 records: rebuild the index", alone(call(rebuild), 3), "target: 10 s")
-        show("10,000 records: load", alone(call(lambda: load_frame(store)), 5), "target: 0.5 s")
-
-
-def measure_engine() -> None:
+def measure_engine(report: Report) -> None:
     """A trial's launch beside a bare `docker run` with the same flags, and a build with nothing to do."""
     engine = DockerEngine()
     engine.check()
@@ -135,14 +128,13 @@ def measure_engine() -> None:
     ]
     # fmt: on
     a, b = paired(call(ours), command(bare), 20)
-    show("a launch of the docker engine, files in and out", a)
-    show_ratio("that / a bare `docker run` with the same flags", a, b, "target: 1.3x")
+    report.show("a launch of the docker engine, files in and out", a)
+    report.show_ratio("that / a bare `docker run` with the same flags", a, b, 1.3)
     bench = Path(sys.executable).with_name("bench")
     if subprocess.run([bench, "build"], capture_output=True, check=False).returncode == 0:
-        show(
-            "bench build, nothing to do", alone(command([bench, "build"], stderr=subprocess.DEVNULL), 5), "target: 3 s"
-        )
+        report.show("bench build, nothing to do", alone(command([bench, "build"], stderr=subprocess.DEVNULL), 5), 3)
     engine.close()
 
 
-main()
+if __name__ == "__main__":
+    sys.exit(main())

@@ -60,13 +60,32 @@ def ratio(a: Sequence[float], b: Sequence[float]) -> tuple[float, float, float]:
     return math.exp(mean), math.exp(mean - half), math.exp(mean + half)
 
 
-def show(name: str, seconds: Sequence[float], target: str = "") -> None:
-    """One line: minimum, median and maximum."""
-    low, middle, high = min(seconds), statistics.median(seconds), max(seconds)
-    print(f"{name:<58} {low:8.3f} {middle:8.3f} {high:8.3f} s   {target}", flush=True)
+class Report:
+    """The lines that are printed, and which targets they miss."""
 
+    def __init__(self) -> None:
+        self.missed: list[str] = []
+        print(f"{'':<58} {'min':>8} {'median':>8} {'max':>8}")
 
-def show_ratio(name: str, a: Sequence[float], b: Sequence[float], target: str = "") -> None:
-    """One line: the ratio and its interval."""
-    middle, low, high = ratio(a, b)
-    print(f"{name:<58} {middle:8.3f}x (95 % CI {low:.3f}-{high:.3f}, {len(a)} pairs)   {target}", flush=True)
+    def show(self, name: str, seconds: Sequence[float], target_s: float | None = None) -> None:
+        """One line: minimum, median and maximum; the median is held against the target."""
+        low, middle, high = min(seconds), statistics.median(seconds), max(seconds)
+        note = self._judge(name, middle, target_s, "s")
+        print(f"{name:<58} {low:8.3f} {middle:8.3f} {high:8.3f} s   {note}", flush=True)
+
+    def show_ratio(self, name: str, a: Sequence[float], b: Sequence[float], target: float) -> None:
+        """One line: the ratio and its interval."""
+        middle, low, high = ratio(a, b)
+        note = self._judge(name, middle, target, "x")
+        print(f"{name:<58} {middle:8.3f}x (95 % CI {low:.3f}-{high:.3f}, {len(a)} pairs)   {note}", flush=True)
+
+    def show_size(self, name: str, mib: float, target_mib: float) -> None:
+        """One line: the most memory that a process had."""
+        print(f"{name:<58} {mib:8.0f} MiB   {self._judge(name, mib, target_mib, 'MiB')}", flush=True)
+
+    def _judge(self, name: str, value: float, target: float | None, unit: str) -> str:
+        if target is None:
+            return ""
+        if value > target:
+            self.missed.append(name)
+        return f"target: {target:g} {unit}{', missed' if value > target else ''}"

@@ -166,7 +166,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def spoiled(measured: Path, tmp_path: Path) -> tuple[Path, list[str]]:
-    """A store with one file of every kind that gives no record, and their names; a sound one of the same lies beside."""
+    """A store with one file of every kind that gives no record, and their names; a sound copy lies beside."""
     store = tmp_path / "s"
     shutil.copytree(measured, store)
     shutil.copytree(measured, tmp_path / "sound")
