@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 KEY = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"([0-9a-f]{64})\.b(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.json")
-TEMPORARY = ".tmp-"
 
 
 class Entry(NamedTuple):

@@ -15,6 +15,7 @@ from orchestrator.store.encoding import BadRecordError
 from orchestrator.store.facts import COLUMNS, record_facts
 from orchestrator.store.files import list_files, read_entry
 from orchestrator.store.reading import Problem, foreign_problems
+from orchestrator.store.writers import temporary_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,7 +102,7 @@ def _save(path: Path, table: pa.Table) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    temporary = path.with_name(f".tmp-{os.getpid()}.parquet")
+    temporary = path.with_name(temporary_name(path.name))
     # It can be thrown away: on a full or read-only disk the answer is the same, only slower the next time.
     with contextlib.suppress(OSError, pa.ArrowException):
         try:

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING
 from orchestrator.errors import StoreError
 from orchestrator.store.folder import MARKER, STORE_SCHEMA, Store, store_error, sync_folder
 from orchestrator.store.publish import remove_leftovers
+from orchestrator.store.writers import temporary_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +73,7 @@ def _make(path: Path) -> None:
     if (path / MARKER).exists() or any(not name.startswith(".") for name in os.listdir(path)):  # noqa: PTH208
         return
     # Under a name of its own first: a marker is there as a whole, or not at all. Two makers write the same text.
-    temporary = path / f".{MARKER}.{os.getpid()}"
+    temporary = path / temporary_name(MARKER)
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         os.write(handle, json.dumps({"schema": STORE_SCHEMA}).encode() + b"\n")
@@ -123,6 +124,6 @@ def _try_writing(folder: Path) -> None:
     free = os.statvfs(folder)
     if free.f_bavail * free.f_frsize < ROOM_BYTES:
         raise OSError(errno.ENOSPC, f"less than {ROOM_BYTES >> 20} MiB are free")
-    probe = folder / f".tmp-probe.{os.getpid()}"
+    probe = folder / temporary_name("probe")
     os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
     probe.unlink()

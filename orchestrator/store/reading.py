@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.store.encoding import BadRecordError
-from orchestrator.store.files import TEMPORARY, Entry, list_files, read_entry
+from orchestrator.store.files import Entry, list_files, read_entry
 from orchestrator.store.trim import Trimmer
+from orchestrator.store.writers import TEMPORARY, is_orphaned
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
     from orchestrator.nouns.record import Record
     from orchestrator.store.folder import Store
+
+_LEFT = "left by a writer that did not finish; the next run removes it"
+_WRITING = "it is being written, or was left by a writer on another machine"
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,9 @@ def verify_store(store: Store) -> Verification:
             problems.append(found)
         else:
             records += 1
-    reason = "left by a writer that did not finish; the next run removes it"
-    left = [Problem(path, "leftover", reason) for path in listing.strays if path.name.startswith(TEMPORARY)]
+    left = [
+        Problem(path, "leftover", _LEFT if is_orphaned(path.name) else _WRITING)
+        for path in listing.strays
+        if path.name.startswith(TEMPORARY)
+    ]
     return Verification(records, (*problems, *foreign_problems(listing.strays), *left))

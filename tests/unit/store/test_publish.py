@@ -12,79 +12,17 @@ from typing import Any, NoReturn
 import pytest
 
 from orchestrator.errors import StoreError
-from orchestrator.store import publish
 from orchestrator.store.files import list_files
 from orchestrator.store.folder import Store
 from orchestrator.store.opening import open_store
-from orchestrator.store.publish import publish_record, remove_leftovers
+from orchestrator.store.publish import publish_record
 from orchestrator.store.reading import read_records, verify_store
 from tests.makers import record, reply
-
-# From 3.12 on, Python warns where a process with threads forks; the children here only publish and die.
-pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-
-# The system calls of one publication in their order; the crash comes before or after each of them.
-CALLS = ("open", "write", "fsync", "link", "unlink", "fsync")
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return open_store(tmp_path / "store", create=True)
-
-
-def crash_at(store: Store, step: int, *, after: bool) -> None:
-    """Publish in a child that dies, without any clean-up, at the given system call."""
-    child = os.fork()
-    if child:
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 77
-        return
-    try:
-        _install_crash(store, step, after=after)
-        publish_record(store, record())
-    finally:
-        os._exit(1)  # the crash did not come
-
-
-def _install_crash(store: Store, step: int, *, after: bool) -> None:
-    (store.records / record().key[:2]).mkdir(exist_ok=True)  # its fsync is not one of the six
-    seen: list[str] = []
-
-    def wrapped(name: str, function: Any) -> Any:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            if name == "open" and args[1] & os.O_DIRECTORY:
-                return function(*args, **kwargs)
-            seen.append(name)
-            assert list(CALLS[: len(seen)]) == seen
-            mine = len(seen) == step + 1
-            if mine and not after:
-                os._exit(77)
-            result = function(*args, **kwargs)
-            if mine:
-                os._exit(77)
-            return result
-
-        return call
-
-    for name in ("open", "write", "fsync", "link"):
-        setattr(os, name, wrapped(name, getattr(os, name)))
-    unlink = wrapped("unlink", Path.unlink)
-    # The first unlink clears what a dead process of our number may have left; it is no step of the publication.
-    Path.unlink = lambda self, **kw: unlink(self, **kw) if seen else os.path.lexists(self)  # type: ignore[method-assign,assignment]
-
-
-@pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("step", range(len(CALLS)))
-def test_a_crash_at_any_step_leaves_the_record_absent_or_complete(store: Store, step: int, *, after: bool) -> None:
-    for _ in range(4):
-        crash_at(store, step, after=after)
-        reopened = open_store(store.root, create=True)
-        records, problems = read_records(reopened)
-        linked = step > 3 or (step == 3 and after)
-        assert problems == []
-        assert records == ([record()] if linked else [])
-        assert list_files(reopened).strays == []
-        for path in store.records.rglob("*.json"):
-            path.unlink()
 
 
 def test_a_published_record_is_read_back_equal(store: Store) -> None:
@@ -116,19 +54,6 @@ def test_folders_and_files_belong_to_the_user_alone(store: Store) -> None:
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700, folder
     for file in (path, inner.root / "bench-store.json"):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
-
-
-def test_where_there_are_no_hard_links_nothing_is_overwritten_either(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_links(*args: Any, **kwargs: Any) -> NoReturn:
-        raise OSError(errno.EPERM, "no links here")
-
-    monkeypatch.setattr(os, "link", no_links)
-    assert publish_record(store, record(reason="first")).problem == ""
-    assert "already there" in publish_record(store, record(reason="second")).problem
-    assert [each.reason for each in read_records(store)[0]] == ["first"]
-    assert list_files(store).strays == []
 
 
 def test_a_full_disk_stops_with_one_clear_message_and_tears_nothing(store: Store) -> None:
@@ -177,20 +102,3 @@ def test_a_key_that_is_no_hash_names_no_file(store: Store, name: str) -> None:
     with pytest.raises(StoreError, match="cannot name"):
         publish_record(store, record(key=name))
     assert list(store.root.rglob("*.json")) == [store.root / "bench-store.json"]
-
-
-def test_leftovers_of_the_dead_are_removed_and_those_of_the_living_stay(store: Store) -> None:
-    folder = store.records / "ab"
-    folder.mkdir()
-    child = os.fork()
-    if child == 0:
-        os._exit(0)
-    os.waitpid(child, 0)
-    host = publish._host()
-    dead, alive = folder / f".tmp-{host}.{child}.x", folder / f".tmp-{host}.{os.getpid()}.x"
-    elsewhere = folder / f".tmp-another-{host}.{child}.x"
-    for path in (dead, alive, elsewhere):
-        path.write_text("torn")
-    assert remove_leftovers(store) == [dead]
-    assert alive.exists()
-    assert elsewhere.exists()
