@@ -10,6 +10,7 @@ import stat
 from typing import IO, TYPE_CHECKING
 
 from orchestrator.errors import StoreError
+from orchestrator.store.encoding import RECORD_BYTES
 from orchestrator.store.folder import MARKER, STORE_SCHEMA, Store, store_error, sync_folder
 from orchestrator.store.publish import remove_leftovers
 from orchestrator.store.writers import temporary_name
@@ -17,8 +18,10 @@ from orchestrator.store.writers import temporary_name
 if TYPE_CHECKING:
     from pathlib import Path
 
-ROOM_BYTES = 4 * 2**20
-"""A run is refused where less is free: it would stop in its middle."""
+RESERVE_BYTES = 8 * 2**20
+"""For the index of ten thousand records, and for what others write meanwhile."""
+ROOM_BYTES = 2 * RECORD_BYTES + RESERVE_BYTES
+"""A run is refused where less is free: it would stop in its middle. A record may stand there twice for a moment."""
 
 
 def open_store(path: Path, *, create: bool = False) -> Store:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -154,6 +155,23 @@ def test_a_store_that_is_not_there_says_how_one_is_made(bench: Bench, tmp_path: 
 def test_a_store_that_cannot_be_written_is_refused(bench: Bench) -> None:
     # /proc takes no folder from anybody, root included
     assert "/proc" in one_message(bench(*MATRIX, "--store", "/proc/bench-store"), 7)
+
+
+def test_a_file_that_cannot_grow_ends_a_run_with_one_message_and_tears_nothing(bench: Bench, tmp_path: Path) -> None:
+    store = tmp_path / "s"
+    assert bench(*MATRIX, "--store", store, "--blocks", "1").code == 0
+    largest = max(path.stat().st_size for path in store.glob("records/*/*.json"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest // 2, hard))  # the command inherits it
+    try:
+        said = bench(*MATRIX, "--store", store, "--blocks", "2")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "File too large" in one_message(said, 7)
+    assert "ulimit -f" in said.err
+    said = bench("verify", "--store", store)
+    assert (said.code, "not used" in said.err) == (0, False), said.err
+    assert bench(*MATRIX, "--store", store, "--blocks", "2").code == 0
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,9 @@ from typing import Any, NoReturn
 import pytest
 
 from orchestrator.errors import StoreError
+from orchestrator.store.encoding import RECORD_BYTES
 from orchestrator.store.folder import Store
-from orchestrator.store.opening import open_store
+from orchestrator.store.opening import ROOM_BYTES, open_store
 from orchestrator.store.publish import publish_record
 from orchestrator.store.reading import read_records
 from tests.makers import record
@@ -103,11 +104,15 @@ def test_a_store_that_cannot_be_written_can_be_read(store: Store, monkeypatch: p
 def test_a_disk_without_room_is_found_before_a_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.statvfs
 
-    class Full:
-        f_bavail, f_frsize = 10, 4096
+    class Disk:
+        f_bavail, f_frsize = ROOM_BYTES // 4096, 4096
 
-    monkeypatch.setattr(os, "statvfs", lambda path: Full if path == store.records else real(path))
+    monkeypatch.setattr(os, "statvfs", lambda path: Disk if path == store.records else real(path))
+    open_store(store.root, create=True)
+    Disk.f_bavail -= 1
     assert "disk is full" in refused(store.root)
+    assert open_store(store.root) == store  # reading needs no room
+    assert ROOM_BYTES > 2 * RECORD_BYTES
 
 
 def test_a_failure_while_making_leaves_no_half_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
