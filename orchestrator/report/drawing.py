@@ -15,7 +15,7 @@ from orchestrator.report.durations import show_chance, show_duration, show_inter
 from orchestrator.report.escape import clean_text
 from orchestrator.report.grid import Grid
 from orchestrator.report.rates import doubt_share, show_place
-from orchestrator.report.rows import difference_lines
+from orchestrator.report.rows import difference_lines, say_failures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -46,7 +46,7 @@ def draw_results(placed: Sequence[tuple[Summary, Place]]) -> RenderableType:
     remarks = [
         (each.variant, remark)
         for each, place in placed
-        for remark in (*each.reasons, *each.flags, *_seen_in_samples(each), doubt_share(place))
+        for remark in (_failed(each), *each.reasons, *each.flags, *_seen_in_samples(each), doubt_share(place))
     ]
     return Group(*parts, *_remarks(remarks)) if parts else _text("The store holds no records yet.")
 
@@ -122,6 +122,12 @@ def _remarks(pairs: Iterable[tuple[str, str]]) -> list[RenderableType]:
             gathered.setdefault(remark, {})[build] = None
     lines = [(remark, "\n".join(builds)) for remark, builds in gathered.items()]
     return [Grid("Remarks", ("remark", "builds"), lines)] if lines else []
+
+
+def _failed(each: Summary) -> str:
+    """Of one workload as well: another may fail as often for other reasons."""
+    said = say_failures(each.failed, each.blocks)
+    return f"{each.workload}, {say_number(each.threads, 'thread')}: {said}" if said else ""
 
 
 def _seen_in_samples(each: Summary) -> list[str]:

@@ -173,8 +173,8 @@ def comparison_row(item: Comparison) -> Row:
         "family": item.family,
         "blocks": ratio.n if ratio else None,
         "dropped": ",".join(str(block) for block in item.dropped),
-        "failed_reference": _failures(item.reference.failed, item.reference.blocks),
-        "failed_candidate": _failures(item.candidate.failed, item.candidate.blocks),
+        "failed_reference": say_failures(item.reference.failed, item.reference.blocks),
+        "failed_candidate": say_failures(item.candidate.failed, item.candidate.blocks),
         "text": item.text,
         "statement": item.statement,
         "differences": "; ".join(item.differences),
@@ -230,6 +230,6 @@ def _counts(pairs: Iterable[tuple[str, int]]) -> str:
     return ", ".join(f"{name} {count}" for name, count in pairs)
 
 
-def _failures(pairs: Sequence[tuple[str, int]], blocks: int) -> str:
+def say_failures(pairs: Sequence[tuple[str, int]], blocks: int) -> str:
     """`3/10 failed: timeout 3`; empty where nothing failed."""
     return f"{sum(count for _, count in pairs)}/{blocks} failed: {_counts(pairs)}" if pairs else ""

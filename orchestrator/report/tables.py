@@ -11,7 +11,14 @@ from orchestrator.report.drawing import draw_comparisons, draw_results, say_noth
 from orchestrator.report.durations import show_chance, show_duration, show_interval
 from orchestrator.report.rates import doubt_share, show_place
 from orchestrator.report.roofs import LEGEND, make_roofs
-from orchestrator.report.rows import COMPARISON_COLUMNS, RESULT_COLUMNS, comparison_row, difference_lines, result_row
+from orchestrator.report.rows import (
+    COMPARISON_COLUMNS,
+    RESULT_COLUMNS,
+    comparison_row,
+    difference_lines,
+    result_row,
+    say_failures,
+)
 from orchestrator.report.sheets import draw_sheets, write_sheets
 
 if TYPE_CHECKING:
@@ -99,7 +106,8 @@ def comparisons_table(comparisons: Comparisons, form: str = "table") -> Renderab
 def _result_line(summary: Summary, place: Place) -> list[str]:
     half = (summary.high_s - summary.low_s) / 2 if summary.high_s is not None and summary.low_s is not None else None
     seen = " ".join(part for part in (summary.facts.get("BLAS"), summary.facts.get("BLAS core")) if part)
-    remarks = [*summary.reasons, *summary.flags, *summary.remarks]
+    failures = [say_failures(summary.failed, summary.blocks)] if summary.failed else []
+    remarks = [*failures, *summary.reasons, *summary.flags, *summary.remarks]
     remarks += [doubt] if (doubt := doubt_share(place)) else []
     if summary.dtype != "float32" and summary.error is not None:
         remarks.insert(0, f"off by {summary.error:.1e} of the output's spread")

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from orchestrator.nouns.record import Record
     from orchestrator.nouns.variant import Variant
 
+MOST = 2**63
+_MOMENTS = datetime(1678, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)
+"""What nanoseconds in 64 bits reach."""
 Value = str | int | float | bool | datetime | None
 
 # Column -> pandas' dtype. The order is that of the frame. A change of meaning needs a new index.INDEX_SCHEMA.
@@ -106,7 +109,10 @@ def product_libraries(variant: Variant, evidence: Evidence) -> tuple[Library, ..
 
 
 def record_facts(record: Record, *, file: str) -> dict[str, Value]:
-    """The row of a record: every column of COLUMNS, None where the record does not say."""
+    """The row of a record: every column of COLUMNS, None where the record does not say.
+
+    Raises OverflowError for a number that fits no column: it is not left out in silence, and not rounded.
+    """
     row: dict[str, Value] = dict.fromkeys(COLUMNS)
     row |= _identity(record)
     row |= _provenance(record)
@@ -117,11 +123,14 @@ def record_facts(record: Record, *, file: str) -> dict[str, Value]:
             row |= _evidence(record.variant, record.reported.evidence)
     if record.observed is not None:
         seen = record.observed
-        row |= {"peak_bytes": _int64(seen.peak_bytes), "cpu_s": seen.cpu_s, "wall_s": seen.wall_s}
+        row |= {"peak_bytes": seen.peak_bytes, "cpu_s": seen.cpu_s, "wall_s": seen.wall_s}
         row |= {"overhead_s": seen.overhead_s, "container": seen.container, "image_id": seen.image_id}
-        row["throttled_periods"] = _int64(seen.throttled_periods)
+        row["throttled_periods"] = seen.throttled_periods
         if seen.conditions is not None:
             row |= _conditions(seen.conditions)
+    for name, value in row.items():
+        if isinstance(value, int) and not -MOST <= value < MOST:
+            raise OverflowError(f"{name} is beyond 64 bits")
     return row
 
 
@@ -174,10 +183,10 @@ def _reported(reply: Reply) -> dict[str, Value]:
     samples = sorted(reply.samples_s)
     row: dict[str, Value] = {
         "n_samples": len(samples),
-        "loops": _int64(reply.loops),
+        "loops": reply.loops,
         "first_s": reply.first_s,
         "max_error": max(reply.errors.values(), default=None),
-        "peak_rss_bytes": _int64(reply.peak_rss_bytes),
+        "peak_rss_bytes": reply.peak_rss_bytes,
         "reported_cpu_s": reply.cpu_s,
     }
     if samples:
@@ -193,8 +202,8 @@ def _reported(reply: Reply) -> dict[str, Value]:
 def _evidence(variant: Variant, evidence: Evidence) -> dict[str, Value]:
     blas = product_libraries(variant, evidence)
     return {
-        "busy_threads": _int64(evidence.threads.busy),
-        "process_threads": _int64(evidence.threads.process),
+        "busy_threads": evidence.threads.busy,
+        "process_threads": evidence.threads.process,
         "mapped_blas": _join(each.name for each in blas),
         "mapped_blas_version": _join(each.version for each in blas),
         "mapped_blas_core": _join(each.core for each in blas),
@@ -218,9 +227,9 @@ def _conditions(seen: Conditions) -> dict[str, Value]:
         "steal_s": seen.steal_s,
         "sibling_busy_s": seen.sibling_busy_s,
         "canary_change": max(changes, key=lambda change: abs(change - 1), default=None),
-        "involuntary_switches": _int64(seen.involuntary_switches),
-        "migrations": _int64(seen.migrations),
-        "major_faults": _int64(seen.major_faults),
+        "involuntary_switches": seen.involuntary_switches,
+        "migrations": seen.migrations,
+        "major_faults": seen.major_faults,
         "settled_s": seen.settled_s,
         "partial_counters": seen.partial,
     }
@@ -231,13 +240,11 @@ def _join(parts: Iterable[str | None]) -> str | None:
     return ";".join(sorted({part for part in parts if part})) or None
 
 
-def _int64(value: int | None) -> int | None:
-    return value if value is not None and abs(value) < 2**63 else None
-
-
 def _instant(text: str) -> datetime | None:
+    """A label: None where it is no time, or one that no run of this tool began at."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment if _MOMENTS[0] <= moment < _MOMENTS[1] else None

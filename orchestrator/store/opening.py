@@ -38,6 +38,8 @@ def open_store(path: Path, *, create: bool = False) -> Store:
             (path / "records").mkdir(mode=0o700, exist_ok=True)
             (path / "index").mkdir(mode=0o700, exist_ok=True)
             _try_writing(path / "records")
+            for folder in (path, path / "records"):  # a maker of folders inside may have died before it did this
+                sync_folder(folder)
     except OSError as error:
         raise store_error("open", path, error) from error
     store = Store(path)

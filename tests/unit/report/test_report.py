@@ -130,6 +130,16 @@ def test_numbers_in_csv_keep_their_full_precision() -> None:
     assert "'-" not in signed
 
 
+def test_failures_stand_beside_how_many_there_were() -> None:
+    records = [timed(variant(), block, 0.1) for block in range(7)]
+    records += [record(block=block, status=Status.TIMEOUT, reason="600 s") for block in range(7, 10)]
+    found = summarise_records(records)
+    assert "7 of 10" in drawn(results_table(found))
+    assert "vgg16-infer-b1, 1 thread: 3/10 failed: timeout 3" in drawn(results_table(found))
+    assert "3/10 failed: timeout 3" in text_of(results_table(found, "markdown"))
+    assert "failed:" not in drawn(results_table(summarise_records(records[:7])))
+
+
 def test_json_is_one_document_with_rule_and_scope() -> None:
     results = json.loads(text_of(results_table(summaries(), "json")))
     assert [set(row) for row in results["results"]] == [set(RESULT_COLUMNS)] * 2

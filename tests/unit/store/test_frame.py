@@ -23,6 +23,7 @@ from orchestrator.store.opening import open_store
 from orchestrator.store.publish import publish_record
 from orchestrator.store.resume import next_attempt, read_progress
 from tests.makers import evidence, key, library, mkl, observed, provenance, record, reply, variant
+from tests.record_files import body_of, framed
 
 
 @pytest.fixture
@@ -142,13 +143,53 @@ def test_rows_are_ordered_by_run_and_sequence(store: Store) -> None:
     assert list(frame["block"]) == [3, 1, 2]
 
 
-def test_numbers_that_fit_no_column_do_not_spoil_the_others(store: Store) -> None:
-    publish_record(store, record(block=0, observed=observed(peak_bytes=2**70)))
-    publish_record(store, record(block=1, provenance=provenance(started_at="yesterday", sequence=1)))
+def columns(store: Store, *names: str) -> list[list[object]]:
+    """The values of some columns, read from the records and then, the same, from the index."""
+    first, _ = load_frame(store)
+    again, _ = load_frame(store)
+    assert_frame_equal(first, again)
+    assert inspect_frame(first) == []
+    return [first[name].tolist() for name in names]
+
+
+def test_a_number_is_never_rounded_and_never_left_out_in_silence(store: Store) -> None:
+    large = (2**53 + 1, None, -(2**53) - 1, 2**63 - 1)
+    for block, value in enumerate(large):
+        publish_record(store, record(block=block, observed=observed(peak_bytes=value)))
+    beyond = [
+        publish_record(store, record(block=4, observed=observed(peak_bytes=2**63))).path,
+        publish_record(store, record(block=5, position=2**70)).path,
+        publish_record(store, record(block=6, provenance=provenance(sequence=-(2**63) - 1))).path,
+    ]
+    _, problems = load_frame(store)
+    assert {each.path for each in problems} == set(beyond)
+    assert all("beyond 64 bits" in each.reason and each.kind == "damaged" for each in problems)
+    assert columns(store, "peak_bytes") == [[value if value is not None else pd.NA for value in large]]
+
+
+@pytest.mark.parametrize("moment", ["yesterday", "0001-01-01T00:00:00+14:00", "1600-01-01", "9999-01-01T00:00:00Z"])
+def test_a_time_that_cannot_be_does_not_spoil_the_others(store: Store, moment: str) -> None:
+    publish_record(store, record(block=0))
+    publish_record(store, record(block=1, provenance=provenance(started_at=moment, sequence=1)))
     frame, problems = load_frame(store)
     assert problems == []
-    assert frame["peak_bytes"].isna().tolist() == [True, False]
     assert frame["started_at"].isna().tolist() == [False, True]
+
+
+def test_whole_numbers_fractions_and_nothing_keep_the_types_of_their_columns(store: Store) -> None:
+    def publish(block: int, first: str, peak: str) -> Path:
+        made = record(block=block)
+        path = publish_record(store, made).path
+        body = body_of(path.read_bytes()).replace(b'"first_s":0.3', b'"first_s":' + first.encode(), 1)
+        path.write_bytes(framed(body.replace(b'"peak_bytes":629145600', b'"peak_bytes":' + peak.encode(), 1)))
+        return path
+
+    for block, values in enumerate((("1", "1"), ("1.0", "null"), ("null", "0"), ("1.5", "1"))):
+        publish(block, *values)
+    assert columns(store, "first_s", "peak_bytes") == [[1.0, 1.0, pd.NA, 1.5], [1, pd.NA, 0, 1]]
+    wrong = publish(4, "1", "1.0")  # no count of bytes is a fraction, and none is made of one
+    assert [each.path for each in load_frame(store)[1]] == [wrong]
+    assert columns(store, "first_s", "peak_bytes") == [[1.0, 1.0, pd.NA, 1.5], [1, pd.NA, 0, 1]]
 
 
 def test_a_bystander_in_a_wheel_is_not_the_row_s_blas(store: Store) -> None:
