@@ -45,7 +45,7 @@ def test_an_image_is_flattened_as_it_lies_where_the_weights_can_follow() -> None
     image = random.standard_normal((2, 3, 4, 5)).astype(np.float32)  # N, C, H, W
     for turned in (0, 1):
         b = random.standard_normal((60, 7)).astype(np.float32)
-        given = {"conv": {"W": np.zeros((3, 1, 1, 1), np.float32)}, "fc": {"B": b.T.copy() if turned else b}}
+        given: Any = {"conv": {"W": np.zeros((3, 1, 1, 1))}, "fc": {"B": b.T.copy() if turned else b}}
         made, moved = folded.flatten_last(chain(turned), given, ["fc"])
         assert [node.attrs.get("channels_last", 0) for node in made if node.op == "Flatten"] == [1]
         weight = moved["fc"]["B"].T if turned else moved["fc"]["B"]
@@ -56,7 +56,7 @@ def test_an_image_is_flattened_as_it_lies_where_the_weights_can_follow() -> None
 
 
 def test_an_image_that_somebody_else_reads_or_of_unknown_channels_is_transposed() -> None:
-    given = {"conv": {"W": np.zeros((3, 1, 1, 1), np.float32)}, "fc": {"B": np.zeros((60, 7), np.float32)}}
+    given: Any = {"conv": {"W": np.zeros((3, 1, 1, 1), np.float32)}, "fc": {"B": np.zeros((60, 7), np.float32)}}
     nodes = chain(0)
     others = [
         (nodes, ["fc", "flat"]),
