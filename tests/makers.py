@@ -17,6 +17,8 @@ from orchestrator.nouns.workload import Method, Workload
 
 OPENBLAS = "/usr/lib/x86_64-linux-gnu/openblas-pthread/libopenblasp-r0.3.21.so"
 MKL = "/usr/lib/x86_64-linux-gnu/libmkl_rt.so"
+WALLS = {"Seccomp": "2", "NoNewPrivs": "1", "CapEff": "0000000000000000", "Uid": "65534", "root": "read-only"}
+"""What a process in one of our containers finds itself behind."""
 
 
 def variant(**fields: Any) -> Variant:
@@ -80,7 +82,7 @@ def evidence(**fields: Any) -> Evidence:
         "cpu_model": "AMD EPYC",
         "isa": ("avx2", "avx512f"),
         "env": {"OMP_NUM_THREADS": "1"},
-        "security": {"Seccomp": "2", "NoNewPrivs": "1", "CapEff": "0000000000000000", "Uid": "65534"},
+        "security": WALLS,
     }
     return Evidence(**(defaults | fields))
 

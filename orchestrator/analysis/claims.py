@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 COMPILED_IN = frozenset({Blas.EIGEN, Blas.XLA, Blas.MLAS, Blas.ONEDNN, Blas.XNNPACK, Blas.RUY, Blas.NATIVE})
 # One kernel family under the names of OpenBLAS and of BLIS.
 _ALIASES = {"skx": "skylakex", "knights landing": "knl", "sandy bridge": "sandybridge"}
-_CAPABILITIES = {"Seccomp": "2", "NoNewPrivs": "1", "CapEff": "0"}
+_WALLS = {"Seccomp": "2", "NoNewPrivs": "1", "CapEff": "0"}
 
 NATIVE = {
     Dtype.BFLOAT16: frozenset({"avx512_bf16", "amx_bf16", "bf16"}),
@@ -172,16 +172,23 @@ def check_mode(record: Record, evidence: Evidence) -> Checked:
 
 
 def check_isolation(record: Record, evidence: Evidence) -> Checked:
-    """In a container: seccomp filter, no new privileges, no capabilities, as seen from inside."""
+    """In a container: as closed as was asked for, by the engine's word, and as seen from inside.
+
+    From inside: a seccomp filter, no new privileges, no capabilities, another user than root, a root that is read-only.
+    """
     if record.observed is None or not record.observed.container:
         return [], [Finding("no-container", f"ran without isolation ({record.provenance.engine})")]
-    wrong, missing = [], []
-    for name, wanted in _CAPABILITIES.items():
-        value = evidence.security.get(name)
-        if value is None:
-            missing.append(name)
-        elif (value.lstrip("0") or "0") != wanted:
+    seen = evidence.security
+    wrong = list(record.observed.weakened)
+    for name, wanted in _WALLS.items():
+        value = seen.get(name)
+        if value is not None and (value.lstrip("0") or "0") != wanted:
             wrong.append(f"{name} is {value}, not {wanted}")
+    if seen.get("Uid") == "0":
+        wrong.append("it ran as root")
+    if seen.get("root", "read-only") != "read-only":
+        wrong.append(f"its root is {seen['root']}")
+    missing = [name for name in (*_WALLS, "Uid", "root") if name not in seen]
     reasons = [Finding("claim:isolation", ", ".join(wrong))] if wrong else []
     flags = [Finding("unproved:isolation", f"{', '.join(missing)} could not be read")] if missing else []
     return reasons, flags

@@ -77,6 +77,8 @@ class Observed(Noun):
     image_id: str | None = None
     container: bool
     """False for the local engine: a process on the host, with nothing isolated but its CPUs."""
+    weakened: tuple[str, ...] = ()
+    """What the engine says of the container that is less than was asked for: `ReadonlyRootfs is false, not true`."""
     conditions: Conditions | None = None
     """What went on around the timed region; null where nothing ran."""
     unavailable: dict[str, str] = Field(default_factory=dict)

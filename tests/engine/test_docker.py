@@ -121,6 +121,29 @@ def test_the_process_finds_itself_pinned_unprivileged_and_alone(
     assert "BENCH_CANARY" not in found["env"]
 
 
+def test_a_container_that_is_opened_while_it_runs_is_seen_and_another_is_not(
+    engine: DockerEngine, launch: MakeLaunch
+) -> None:
+    assert engine.run(launch("pass")).observed.weakened == ()
+    wanted = launch("import time; time.sleep(3)", name="opened")
+    other = threading.Thread(target=_open_when_running, args=(wanted.name,))
+    other.start()
+    outcome = engine.run(wanted)
+    other.join()
+    assert outcome.end is End.OK, outcome
+    assert outcome.observed.weakened == (
+        f"Memory is {2**29}, not {2**28}",
+        f"MemorySwap is {2**30}, not {2**28}",
+    )
+
+
+def _open_when_running(name: str) -> None:
+    other = DockerEngine()
+    container = _wait_for(other, f"bench.trial={name}")
+    other.client.update_container(container, mem_limit=2**29, memswap_limit=2**30)
+    other.close()
+
+
 SEGFAULT = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
 OOM = "x = bytearray(2**30)\nfor i in range(0, 2**30, 4096): x[i] = 1"
 CHILD_OOM = (

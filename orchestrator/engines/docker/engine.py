@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.engines.cgroup import find_neighbours
 from orchestrator.engines.docker.client import describe_engine, open_client
+from orchestrator.engines.docker.isolation import find_weakened
 from orchestrator.engines.docker.launch import VOLUME, create_container, make_tar
 from orchestrator.engines.docker.process import Container
 from orchestrator.engines.docker.read import read_log, read_result
@@ -144,7 +145,8 @@ class DockerEngine:
         if watched.failure is not None:
             # Its counters were not final and its files may still change: nothing of it is kept.
             raise watched.failure
-        state = self.client.inspect_container(container)["State"]
+        seen = self.client.inspect_container(container)
+        state = seen["State"]
         results = [read_result(self.client, container, path, limit) for path, limit in launch.results.items()]
         ending = _decide(watched, state, process)
         return Outcome(
@@ -153,7 +155,9 @@ class DockerEngine:
             files={result.path: result.content for result in results if result.rejected is None},
             rejected=tuple(result.rejected for result in results if result.rejected is not None),
             log_tail=read_log(self.client, container),
-            observed=_observe(launch, process, watched, ending).model_copy(update={"conditions": witness.conclude()}),
+            observed=_observe(launch, process, watched, ending).model_copy(
+                update={"conditions": witness.conclude(), "weakened": find_weakened(launch, seen)}
+            ),
         )
 
 

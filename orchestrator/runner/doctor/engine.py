@@ -37,7 +37,7 @@ def judge_state(state: EngineState, cgroups: Path = CGROUPS) -> list[Finding]:
         advice = "systemctl --user edit: Delegate=cpu cpuset io memory pids"
         found.append(Finding(Level.WARN, GROUP, "rootless", "yes", means, advice))
     if not state.swap_limit:
-        means = "a container that needs more memory than it may have swaps instead of ending"
+        means = "a container could swap instead of ending for memory: every trial is invalid(claim:isolation)"
         found.append(Finding(Level.WARN, GROUP, "swap limit", "none", means, "boot with swapaccount=1"))
     return found
 

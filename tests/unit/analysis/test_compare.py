@@ -16,7 +16,7 @@ from orchestrator.nouns.variant import Blas, Install, OneDnn, Variant
 from orchestrator.stats.paired import Ratio
 from orchestrator.stats.stopping import blocks_needed
 from orchestrator.stats.verdicts import Verdict, Word
-from tests.makers import evidence, key, method, observed, provenance, record, reply, timed, variant, workload
+from tests.makers import WALLS, evidence, key, method, observed, provenance, record, reply, timed, variant, workload
 
 OPENBLAS, MKL, ATLAS = variant(), variant(blas=Blas.MKL), variant(blas=Blas.ATLAS)
 
@@ -122,7 +122,7 @@ def test_limits_that_say_when_to_give_up_do_not_confound() -> None:
 
 
 def test_another_security_profile_is_confounded() -> None:
-    walls = {"Seccomp": "2", "NoNewPrivs": "1", "CapEff": "0", "Speculation_Store_Bypass": "thread force mitigated"}
+    walls = WALLS | {"Speculation_Store_Bypass": "thread force mitigated"}
     slow = [timed(OPENBLAS, block, 0.1) for block in range(10)]
     twin = variant(tag="twin")
     fast = [record(variant=twin, block=block, reported=reply(evidence=evidence(security=walls))) for block in range(10)]

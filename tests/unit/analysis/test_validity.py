@@ -12,7 +12,7 @@ from orchestrator.nouns.job import ExecutionEvidence, Library, OneDnnEvidence, T
 from orchestrator.nouns.record import Record, Status
 from orchestrator.nouns.variant import Blas, Device, OneDnn
 from orchestrator.nouns.workload import Dtype
-from tests.makers import evidence, expected, library, method, mkl, observed, record, reply, variant, workload
+from tests.makers import WALLS, evidence, expected, library, method, mkl, observed, record, reply, variant, workload
 
 REFERENCE = library(
     name="reference", path="/usr/lib/x86_64-linux-gnu/blas/libblas.so.3.11.0", version="3.11.0", core=None
@@ -232,11 +232,20 @@ def test_the_mode_that_records_gradients_claims_them_and_no_other_may() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"Seccomp": "0"}, {"NoNewPrivs": "0"}, {"CapEff": "00000000a80425fb"}, {"Seccomp": "20"}]
+    "changes",
+    [
+        *({"Seccomp": "0"}, {"NoNewPrivs": "0"}, {"CapEff": "00000000a80425fb"}, {"Seccomp": "20"}),
+        *({"Uid": "0"}, {"root": "writable"}),
+    ],
 )
 def test_a_container_without_its_walls_is_invalid(changes: dict[str, str]) -> None:
-    walls = {"Seccomp": "2", "NoNewPrivs": "1", "CapEff": "0000000000000000"}
-    assert codes(judge_record(seen(security=walls | changes))) == ["claim:isolation"]
+    assert codes(judge_record(seen(security=WALLS))) == []
+    assert codes(judge_record(seen(security=WALLS | changes))) == ["claim:isolation"]
+
+
+def test_a_container_that_the_engine_says_was_open_is_invalid_whatever_it_says_of_itself() -> None:
+    judged = judge_record(record(observed=observed(weakened=("ReadonlyRootfs is false, not true",))))
+    assert judged.invalid_reason == "invalid(claim:isolation): ReadonlyRootfs is false, not true"
 
 
 def test_walls_that_cannot_be_seen_and_runs_without_any_are_flagged() -> None:
