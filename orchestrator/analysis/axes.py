@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from orchestrator.analysis.compare import Comparisons, Thresholds
+    from orchestrator.nouns.image import Packages
     from orchestrator.nouns.job import Expected
     from orchestrator.nouns.record import Record
     from orchestrator.nouns.variant import Variant
@@ -74,6 +75,7 @@ def compare_by(
     *,
     thresholds: Thresholds | None = None,
     expected: Mapping[str, Mapping[str, Expected]] | None = None,
+    sboms: Mapping[str, Packages] | None = None,
 ) -> Comparisons:
     """Every build against the reference of its group, whose members agree in everything except `axis`.
 
@@ -95,7 +97,7 @@ def compare_by(
             left_out += [f"{row.id}: no other row differs from it in {axis} only" for row in rows]
             continue
         pairs += [(rows[0].id, row.id) for row in rows[1:] if getattr(row, axis) != getattr(rows[0], axis)]
-    return compare_pairs(trials, pairs, thresholds=thresholds, rule=chosen.rule, left_out=left_out)
+    return compare_pairs(trials, pairs, thresholds=thresholds, rule=chosen.rule, left_out=left_out, sboms=sboms)
 
 
 def _single(rows: Sequence[Variant], axis: str) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from orchestrator.analysis.evidence import list_differences
 from orchestrator.analysis.explain import explain
+from orchestrator.analysis.packages import compare_sides, say_packages
 from orchestrator.analysis.pairing import draft_comparisons
 from orchestrator.analysis.trials import judge_trials
 from orchestrator.analysis.wording import LEGEND, SCOPE, say_statement, say_suspicion, say_verdict
@@ -19,8 +20,10 @@ from orchestrator.stats.verdicts import DELTA, MIN_BLOCKS, MIN_EFFECT, Verdict, 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from orchestrator.analysis.packages import Difference
     from orchestrator.analysis.pairing import Draft, Side
     from orchestrator.analysis.trials import Judged
+    from orchestrator.nouns.image import Packages
     from orchestrator.nouns.job import Expected
     from orchestrator.nouns.limits import Limits
     from orchestrator.nouns.record import Record
@@ -78,6 +81,8 @@ class Comparison:
     suspect: str
     """`steal in 2 of 10 blocks, foreign-cpu in 1`; empty where nothing threw doubt on the times."""
     notes: tuple[str, ...]
+    packages: tuple[Difference, ...] | None = None
+    """What the two images do not share beside what their rows declare; None where it is not known of both."""
 
 
 @dataclass(frozen=True)
@@ -100,15 +105,18 @@ def compare(
     *,
     thresholds: Thresholds | None = None,
     expected: Mapping[str, Mapping[str, Expected]] | None = None,
+    sboms: Mapping[str, Packages] | None = None,
 ) -> Comparisons:
     """Every variant that `candidate` (an identifier or a glob) names against every one that `reference` names.
 
-    Raises UnknownNameError where one of them names nothing in these records.
+    `sboms`: image id -> its packages, of those that are known. Raises UnknownNameError where one of them names nothing
+    in these records.
     """
     trials = judge_trials(records, expected, thresholds.limits if thresholds else None)
     known = sorted({trial.record.variant.id for trial in trials})
     pairs = [(left, right) for left in _match(reference, known) for right in _match(candidate, known) if left != right]
-    return compare_pairs(trials, pairs, thresholds=thresholds, rule=f"the first that was named ({reference})")
+    rule = f"the first that was named ({reference})"
+    return compare_pairs(trials, pairs, thresholds=thresholds, rule=rule, sboms=sboms)
 
 
 def compare_pairs(
@@ -118,6 +126,7 @@ def compare_pairs(
     rule: str,
     left_out: Iterable[str] = (),
     thresholds: Thresholds | None = None,
+    sboms: Mapping[str, Packages] | None = None,
 ) -> Comparisons:
     """The comparisons of (reference, candidate) variants as one family."""
     by_variant: dict[str, list[Judged]] = {}
@@ -128,11 +137,21 @@ def compare_pairs(
         for left, right in pairs
         for draft in draft_comparisons(by_variant.get(left, []), by_variant.get(right, []))
     ]
-    items = judge_family(drafts, thresholds or Thresholds())
+    items = [_with_packages(item, by_variant, sboms or {}) for item in judge_family(drafts, thresholds or Thresholds())]
     items.sort(
         key=lambda each: (each.workload, each.threads, each.mode, each.reference.variant, each.candidate.variant)
     )
     return Comparisons(tuple(items), rule, tuple(left_out))
+
+
+def _with_packages(
+    item: Comparison, by_variant: Mapping[str, Sequence[Judged]], sboms: Mapping[str, Packages]
+) -> Comparison:
+    found = compare_sides(by_variant[item.reference.variant], by_variant[item.candidate.variant], sboms)
+    if found is None:
+        return item
+    said = say_packages(found)
+    return replace(item, packages=tuple(found), notes=(*item.notes, said) if said else item.notes)
 
 
 def judge_family(drafts: Sequence[Draft], limits: Thresholds) -> list[Comparison]:

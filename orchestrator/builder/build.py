@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import queue
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from orchestrator import paths
 from orchestrator.builder.engine import check_builder, find_present
 from orchestrator.builder.events import Built, Event, Stage
 from orchestrator.builder.process import Builds
+from orchestrator.builder.sbom import list_packages
 from orchestrator.builder.wheels import hash_wheels
+from orchestrator.errors import BuildError, NoEngineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -67,7 +70,7 @@ def _build_missing(
     made: dict[str, Built] = {}
     with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="build") as pool:
         try:
-            futures = [pool.submit(builds.build, image) for image in images]
+            futures = [pool.submit(_build_one, builds, image) for image in images]
             waiting = set(futures)
             while waiting:
                 done, waiting = wait(waiting, timeout=POLL_S, return_when=FIRST_COMPLETED)
@@ -82,3 +85,12 @@ def _build_missing(
             builds.stop()
             raise
     return made
+
+
+def _build_one(builds: Builds, image: Image) -> Built:
+    built = builds.build(image)
+    if built.ok:
+        # Asked while its layers are in the page cache. A run asks again what did not answer, and says so.
+        with suppress(BuildError, NoEngineError):
+            list_packages(image.name)
+    return built

@@ -102,17 +102,20 @@ def compare(
     from orchestrator.screen.answers import show_answer, show_problems
     from orchestrator.store.opening import open_store
     from orchestrator.store.reading import read_trimmed
+    from orchestrator.store.sboms import read_sboms
 
     if bool(by) == bool(first) or bool(first) != bool(second):
         raise UsageError("bench compare wants two variants, or --by and an axis: `bench compare --by blas`")
-    records, problems = read_trimmed(open_store(find_store(store)))
+    opened = open_store(find_store(store))
+    records, problems = read_trimmed(opened)
     show_problems(problems)
     kept = without_peaks(records)
+    sboms = read_sboms(opened, (record.provenance.image_id for record in kept))
     thresholds = Thresholds(limits=read_config(pip={}).limits)
     if by:
-        found = compare_by(kept, by, thresholds=thresholds)
+        found = compare_by(kept, by, thresholds=thresholds, sboms=sboms)
     else:
-        found = compare_two(kept, first, second, thresholds=thresholds)
+        found = compare_two(kept, first, second, thresholds=thresholds, sboms=sboms)
     show_answer(comparisons_table(found, form.value), output)
 
 

@@ -124,7 +124,8 @@ def sbom(
     as_json: JsonOption = False,
 ) -> None:
     """The packages of an image, or what two images do not share."""
-    from orchestrator.builder.sbom import compare_packages, list_packages
+    from orchestrator.analysis.packages import compare_packages
+    from orchestrator.builder.sbom import list_packages
     from orchestrator.catalog.find import find_variant
     from orchestrator.catalog.rows import read_variants
     from orchestrator.render.image import render_image

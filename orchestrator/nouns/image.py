@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from orchestrator.nouns.base import Noun
 
+Packages = dict[str, str]
+"""`deb:libopenblas0-pthread` or `pip:numpy` -> its version: all that is installed in an image."""
+
 
 class Image(Noun):
     """A rendered Dockerfile and its context; the tag holds a hash of both, so equal content is one image."""

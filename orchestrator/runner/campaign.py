@@ -19,6 +19,7 @@ from orchestrator.runner.folders import find_store
 from orchestrator.runner.outlook import Outlook, look_ahead
 from orchestrator.runner.request import Request, plan_dry, plan_request
 from orchestrator.runner.run import run_plan
+from orchestrator.runner.sboms import keep_sboms
 from orchestrator.runner.sequence import next_blocks
 from orchestrator.runner.setup import Prepared, cell_keys, make_setup, prepare_images, read_outputs
 from orchestrator.store.opening import hold_store, open_store
@@ -108,6 +109,8 @@ def run_todo(
     if isinstance(todo.chosen.engine, DockerEngine) and (found := reap(todo.chosen.engine.client).removed):
         announce(f"removed {len(found)} containers that a dead run had left")
     prepared = _prepare(todo, failed, announce)
+    if isinstance(todo.chosen.engine, DockerEngine):
+        keep_sboms(todo.store, (each.reference for each in prepared.values() if each.reference), announce)
     announce(f"the reference's output of {len(todo.setup.plan.workloads)} workloads")
 
     def publish(record: Record) -> None:

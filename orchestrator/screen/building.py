@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
+    from orchestrator.analysis.packages import Difference
     from orchestrator.builder.engine import Present
     from orchestrator.builder.events import Built, Event
-    from orchestrator.builder.sbom import Difference
     from orchestrator.nouns.plan import Skipped
 
 

@@ -3,6 +3,7 @@
 bench-store.json                        {"schema": 1}
 records/<kk>/<key>.b<block>.<attempt>.json   the truth; kk are the key's first two digits
 index/records.parquet                   disposable
+sboms/<image id>.json                   what was installed in the images that the records name
 """
 
 from __future__ import annotations
@@ -38,6 +39,11 @@ class Store:
     def records(self) -> Path:
         """The truth."""
         return self.root / "records"
+
+    @property
+    def sboms(self) -> Path:
+        """A file per image that a record names."""
+        return self.root / "sboms"
 
     @property
     def index(self) -> Path:

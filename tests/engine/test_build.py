@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -16,13 +17,15 @@ from time import monotonic
 import pytest
 
 from orchestrator import paths
+from orchestrator.analysis.packages import compare_packages
 from orchestrator.builder.build import build_images
 from orchestrator.builder.engine import find_present, remove_image
 from orchestrator.builder.events import Built, Event, Stage
 from orchestrator.builder.lock import lock_paths
-from orchestrator.builder.sbom import compare_packages, list_packages
+from orchestrator.builder.process import Builds
+from orchestrator.builder.sbom import ASK, list_packages, read_packages
 from orchestrator.catalog.rows import read_variants
-from orchestrator.errors import NoEngineError
+from orchestrator.errors import BuildError, NoEngineError
 from orchestrator.host.site import read_config
 from orchestrator.nouns.image import Image
 from orchestrator.nouns.site import Site
@@ -303,6 +306,50 @@ def test_the_packages_of_an_image_come_from_both_package_managers(tmp_path: Path
     assert list_packages(tiny.name, tmp_path / "sboms") == found
     assert len(list((tmp_path / "sboms").iterdir())) == 1, "the second answer is the first one's"
     assert compare_packages(found, found | {"pip:other": "1"}) == [("pip:other", "", "1")]
+
+
+def test_an_image_that_is_built_again_without_a_cache_has_the_same_packages(
+    tmp_path: Path, made: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    tiny = render(tmp_path / "images", wheel(tmp_path / "wheels"))
+    write = Builds._write_context
+
+    def without_cache(self: Builds, image: Image, folder: Path) -> list[str]:
+        argv = write(self, image, folder)
+        return [*argv[:3], "--no-cache", *argv[3:]]
+
+    monkeypatch.setattr(Builds, "_write_context", without_cache)
+    found = {}
+    for _ in range(2):
+        (built,), _ = build([tiny], tmp_path / "logs", made, Site(wheel_folders=(tmp_path / "wheels",)))
+        assert built.status is Stage.DONE, built.reason
+        kept = tmp_path / "cache" / "bench" / "sboms" / f"{built.image_id.removeprefix('sha256:')}.json"
+        found[built.image_id] = kept.read_text()  # written by the build itself
+        assert not remove_image(tiny.name)
+    assert len(found) == 2, "two builds, and no layer of the first in the second"
+    one, two = found.values()
+    assert one == two and len(json.loads(one)) > 80
+
+
+def test_an_image_that_floods_or_lies_is_asked_in_vain(
+    tmp_path: Path, made: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = find_present(["python:3.11-slim-bookworm"])["python:3.11-slim-bookworm"].image_id
+    for code, why in (
+        ("import sys\nwhile True: sys.stdout.write('x' * 65536)", "more than"),
+        ('print(\'[["deb:x", "$(id)"]]\')', "is no package"),
+        ("open('/x', 'w')", "left with 1"),
+        ("import socket; socket.create_connection(('192.0.2.1', 80), 2)", "left with 1"),
+        ("import os; os.setuid(0)", "left with 1"),
+    ):
+        monkeypatch.setattr("orchestrator.builder.sbom.ASK", code)
+        with pytest.raises(BuildError, match=why):
+            read_packages(base, tmp_path / "sboms")
+    monkeypatch.setattr("orchestrator.builder.sbom.ASK", ASK)
+    assert read_packages(base, tmp_path / "sboms")["deb:libc6"].startswith("2.36")
+    left = ["docker", "ps", "--all", "--quiet", "--filter", "name=bench-sbom"]
+    assert subprocess.run(left, capture_output=True, text=True, check=True).stdout == ""
 
 
 def test_a_row_whose_provider_is_not_the_one_it_claims_fails_in_its_build(tmp_path: Path, made: list[str]) -> None:
