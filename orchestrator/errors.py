@@ -58,9 +58,16 @@ class NoEngineError(BenchError):
 
 
 class BuildError(BenchError):
-    """At least one image could not be built; the others were."""
+    """At least one image could not be built; the others were.
+
+    `recorded` is what a record says in place of the message, where that has words of a place: records travel.
+    """
 
     exit_code = 6
+
+    def __init__(self, message: str, *, recorded: str = "") -> None:
+        super().__init__(message)
+        self.recorded = recorded or message
 
 
 class StoreError(BenchError):

@@ -87,9 +87,6 @@ def _resolve(variant: Variant, asked: Asked, *, site: Site) -> str:
         argv += ["--index-strategy", "unsafe-best-match"]
         argv += ["--no-config", "--only-binary", ":all:"]
         argv += [word for name in asked.sdists for word in ("--no-binary", name)]
-        argv += ["--default-index", site.index_url] if site.index_url else []
-        for url in site.reachable_indexes:
-            argv += ["--index", url]
         for wheels in site.wheel_folders:
             argv += ["--find-links", str(wheels)]
         try:
@@ -115,6 +112,7 @@ def _resolve(variant: Variant, asked: Asked, *, site: Site) -> str:
 def _environment(site: Site) -> dict[str, str]:
     """The caller's own, without what would steer uv past the site's configuration."""
     env = {key: value for key, value in os.environ.items() if not key.startswith(("UV_", "PIP_"))}
+    env |= site.uv_environment(site.reachable_indexes)
     if site.certificate:
         env["SSL_CERT_FILE"] = str(site.certificate)
     return env

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.builder.events import TAIL_LINES, Built, Event, Stage
 from orchestrator.builder.failures import explain_failure
+from orchestrator.builder.redact import make_redaction
 from orchestrator.builder.wheels import fill_folder
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Builds:
         self._wheels = wheels
         self._logs = logs
         self._tell = tell
+        self._redact = make_redaction(site)
         self._lock = threading.Lock()
         self._running: set[subprocess.Popen[str]] = set()
         self._stopped = False
@@ -83,6 +85,8 @@ class Builds:
             (context / name).write_text(text, encoding="utf-8")
         fill_folder(wheels, self._wheels, image.wheel_hashes)
         argv = ["docker", "buildx", "build", "--load", "--progress=plain", "--tag", image.name]
+        # Attestations would name this machine's builder, and the arguments that it was given.
+        argv += ["--provenance=false", "--sbom=false"]
         argv += ["--label", f"bench.digest={image.digest}", "--build-context", f"wheels={wheels}"]
         if self._site.certificate:
             argv += ["--secret", f"id=ca,src={self._site.certificate}"]
@@ -97,6 +101,7 @@ class Builds:
         """Run a build to its end; returns why it failed (empty: it did not) and the last lines of its log."""
         tail: deque[str] = deque(maxlen=TAIL_LINES)
         expired = threading.Event()
+        log.touch(mode=0o600)
         with log.open("w", encoding="utf-8", buffering=1) as file:
             process = self._start(argv)
             if process is None:
@@ -110,7 +115,7 @@ class Builds:
             timer.start()
             try:
                 for raw in process.stdout or ():
-                    line = CONTROL.sub("", raw.rstrip("\n"))
+                    line = self._redact(CONTROL.sub("", raw.rstrip("\n")))
                     file.write(f"{line}\n")
                     tail.append(line)
                     if step := STEP.match(line):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator import paths
 from orchestrator.builder.engine import call_engine, find_present
+from orchestrator.builder.redact import PROXIES
 from orchestrator.errors import BuildError, NoEngineError
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ ASK_S = 60
 CLOSED = (
     *("docker", "run", "--rm", "--pull=never", "--network=none", "--read-only", "--user=65534:65534"),
     *("--cap-drop=ALL", "--security-opt=no-new-privileges", "--ipc=private", "--pids-limit=64"),
+    # Docker would hand the proxies of its configuration, with their passwords, to whatever the image is.
+    *(f"--env={spelled}=" for name in PROXIES for spelled in (name, name.upper())),
     *("--memory=512m", "--memory-swap=512m", "--log-driver=none", "--ulimit=core=0"),
 )
 ANSWER_BYTES = 2**20

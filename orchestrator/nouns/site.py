@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import Field
@@ -39,3 +40,8 @@ class Site(Noun):
         if self.reachable_indexes:
             lines.append("extra-index-url = " + " ".join(self.reachable_indexes))
         return "\n".join(["[global]", *lines, ""]) if lines else ""
+
+    def uv_environment(self, extra: Iterable[str]) -> dict[str, str]:
+        """uv's variables for the index and these others; its options would show a password to all who list processes."""
+        found = {"UV_DEFAULT_INDEX": self.index_url, "UV_INDEX": " ".join(extra)}
+        return {name: value for name, value in found.items() if value}

@@ -159,7 +159,7 @@ def _prepare(todo: Todo, failed: dict[str, str], announce: Callable[[str], None]
     ready = [variant for variant in buildable if images[variant.id].name not in failed]
     if todo.setup.engine == "local":
         announce("preparing virtual environments from the locks; the first time takes a while")
-    prepared = prepare_images(todo.chosen.engine, ready, images)
+    prepared = prepare_images(todo.chosen.engine, ready, images, announce)
     for variant in buildable:
         if (name := images[variant.id].name) in failed:
             prepared[variant.id] = Prepared("", failed[name])

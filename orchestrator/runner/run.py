@@ -139,7 +139,7 @@ class _Desk:
         try:
             outcome = self._launch(self._make_launch(subject, ready.reference, expected))
         except BuildError as error:
-            return make_imageless_record(subject, str(error), provenance=provenance)
+            return make_imageless_record(subject, error.recorded, provenance=provenance)
         if outcome is None:
             return None
         image_id = outcome.observed.image_id

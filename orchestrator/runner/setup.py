@@ -18,7 +18,7 @@ from orchestrator.runner.launch import make_env, make_limits
 from orchestrator.runner.reference import read_expected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from orchestrator.engine import Engine
@@ -135,12 +135,18 @@ def read_outputs(setup: Setup) -> dict[str, dict[str, Expected]]:
     }
 
 
-def prepare_images(engine: Engine, variants: Iterable[Variant], images: Mapping[str, Image]) -> dict[str, Prepared]:
-    """Variant's identifier -> what to launch it by. One that cannot be prepared does not stop the others."""
+def prepare_images(
+    engine: Engine, variants: Iterable[Variant], images: Mapping[str, Image], announce: Callable[[str], None]
+) -> dict[str, Prepared]:
+    """Variant's identifier -> what to launch it by. One that cannot be prepared does not stop the others.
+
+    Why it cannot is announced in full; what a record may say of it is the `problem`.
+    """
     prepared = {}
     for variant in variants:
         try:
             prepared[variant.id] = Prepared(engine.prepare(variant, images[variant.id]))
         except BuildError as error:
-            prepared[variant.id] = Prepared("", str(error))
+            announce(str(error))
+            prepared[variant.id] = Prepared("", error.recorded)
     return prepared

@@ -74,7 +74,7 @@ def run(engine: FakeEngine, **fields: Any) -> list[Record]:
     defaults: dict[str, Any] = {
         "engine": engine,
         "engine_line": "fake",
-        "prepared": prepare_images(engine, ROWS, made.images),
+        "prepared": prepare_images(engine, ROWS, made.images, fields.pop("announce", lambda _: None)),
         "expected": EXPECTED,
         "publish": records.append,
     }
@@ -123,13 +123,15 @@ def test_a_variant_without_an_image_gives_records_that_say_why() -> None:
     class Half(FakeEngine):
         def prepare(self, variant: Variant, image: Image) -> str:
             if variant.id == ROWS[1].id:
-                raise BuildError("pip found no such version")
+                raise BuildError("https://user:pw@index has no such version", recorded="no such version")
             return super().prepare(variant, image)
 
-    records = run(Half())
+    announced: list[str] = []
+    records = run(Half(), announce=announced.append)
     without = [record for record in records if record.status is Status.NO_IMAGE]
     assert len(without) == 4
-    assert {record.reason for record in without} == {"pip found no such version"}
+    assert {record.reason for record in without} == {"no such version"}, "records travel: nothing of a place is in one"
+    assert announced == ["https://user:pw@index has no such version"]
     assert {record.variant.id for record in without} == {ROWS[1].id}
 
 

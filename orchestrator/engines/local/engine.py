@@ -92,7 +92,8 @@ class LocalEngine:
             observed = Observed(wall_s=0.0, overhead_s=0.0, container=False, unavailable={"cpu_s": "it never began"})
             return Outcome(end=End.INTERRUPTED, detail="stopped by the user before it began", observed=observed)
         if not (Path(launch.image) / "bin" / "python").exists():
-            raise BuildError(f"{launch.name}: the virtual environment {launch.image} is not there any more")
+            gone = "its virtual environment is not there any more"
+            raise BuildError(f"{launch.name}: {gone}: {launch.image}", recorded=gone)
         with private_folder() as folder:
             outcome = self._run(launch, folder)
         overhead_s = max(0.0, time.monotonic() - begin - outcome.observed.wall_s)

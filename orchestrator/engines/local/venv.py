@@ -54,7 +54,8 @@ def venv_digest(context: Mapping[str, str], python: str, interpreter: str) -> st
 def build_venv(name: str, context: Mapping[str, str], python: str, *, site: Site, folder: Path) -> Path:
     """The environment of a lock, made if it is not there: complete or absent, and made by one process at a time.
 
-    `context` is file name -> text of hash-pinned requirements. Raises BuildError with uv's own last words.
+    `context` is file name -> text of hash-pinned requirements. Raises BuildError with uv's own last words,
+    which no record keeps.
     """
     interpreter = find_interpreter(python, site)
     if interpreter.reason:
@@ -91,10 +92,6 @@ def _make(name: str, context: Mapping[str, str], interpreter: str, *, site: Site
 def index_options(site: Site) -> list[str]:
     """uv's options for the site's settings. Hashes decide what is taken, so every index may be asked for it."""
     options = ["--index-strategy", "unsafe-best-match"]
-    if site.index_url:
-        options += ["--index-url", site.index_url]
-    for url in site.extra_index_urls:
-        options += ["--extra-index-url", url]
     for place in site.wheel_folders:
         options += ["--find-links", str(place)]
     return options
@@ -118,6 +115,7 @@ def _uv(arguments: list[str], site: Site, timeout_s: float) -> subprocess.Comple
     import uv
 
     environment = {name: os.environ[name] for name in PASSED if name in os.environ}
+    environment |= site.uv_environment(site.extra_index_urls)
     if site.certificate:
         environment["SSL_CERT_FILE"] = str(site.certificate)
     argv = [uv.find_uv_bin(), "--no-config", "--no-progress", "--color", "never", *arguments]
@@ -138,4 +136,6 @@ def _uv(arguments: list[str], site: Site, timeout_s: float) -> subprocess.Comple
 def _check(name: str, done: subprocess.CompletedProcess[str]) -> None:
     if done.returncode != 0:
         words = "\n".join(done.stderr.strip().splitlines()[-12:]) or "no message"
-        raise BuildError(f"{name}: its virtual environment could not be made:\n{words}")
+        # uv names the indexes and folders that it looked in.
+        what = "its virtual environment could not be made"
+        raise BuildError(f"{name}: {what}:\n{words}", recorded=what)

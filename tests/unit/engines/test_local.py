@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import platform
+import subprocess
 import sys
 import threading
 import time
@@ -20,7 +21,7 @@ from orchestrator.engines.local import LocalEngine
 from orchestrator.engines.local import venv as module
 from orchestrator.engines.local.folder import remove_orphans
 from orchestrator.engines.local.process import read_memory
-from orchestrator.engines.local.venv import build_venv, index_options, venv_digest
+from orchestrator.engines.local.venv import build_venv, venv_digest
 from orchestrator.engines.owner import this_process
 from orchestrator.errors import BuildError
 from orchestrator.nouns.image import Image
@@ -331,15 +332,29 @@ def test_a_digest_changes_with_all_that_an_environment_is_made_of() -> None:
     assert len({base, *others}) == 5
 
 
-def test_the_sites_settings_become_options() -> None:
-    site = Site(wheel_folders=(Path("/w"),), index_url="https://a.example", extra_index_urls=("https://b.example",))
-    options = index_options(site)
-    for pair in (
-        ("--find-links", "/w"),
-        ("--index-url", "https://a.example"),
-        ("--extra-index-url", "https://b.example"),
-    ):
-        assert options[options.index(pair[0]) + 1] == pair[1]
+def test_the_sites_indexes_reach_uv_where_nobody_who_lists_processes_sees_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    site = Site(
+        wheel_folders=(Path("/w"),),
+        index_url="https://user:secret@a.example",
+        extra_index_urls=("https://b.example", "file:///c"),
+    )
+    seen: list[tuple[list[str], dict[str, str]]] = []
+
+    def note(argv: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        seen.append((argv, options["env"]))
+        return subprocess.CompletedProcess(argv, 1, "", "no solution at https://user:secret@a.example")
+
+    monkeypatch.setattr(module, "find_interpreter", lambda *_: module.Interpreter(sys.executable))
+    monkeypatch.setattr(subprocess, "run", note)
+    monkeypatch.setattr(module, "_check", lambda *_: None)
+    module._make("row", {"requirements.txt": "a==1"}, sys.executable, site=site, work=tmp_path)
+    argv, environment = seen[-1]
+    assert "secret" not in " ".join(argv) and argv[argv.index("--find-links") + 1] == "/w"
+    assert environment["UV_DEFAULT_INDEX"] == "https://user:secret@a.example"
+    assert environment["UV_INDEX"] == "https://b.example file:///c"
+    assert "UV_INDEX" not in Site().uv_environment(())
 
 
 MEET = """
