@@ -40,6 +40,26 @@ def find_unlikeness(left: Sequence[Judged], right: Sequence[Judged]) -> str:
     return _say_warmups(_list(one), _list(two)) if one and two and one | two != one & two else ""
 
 
+def split_builds(trials: Iterable[Judged]) -> dict[tuple[str, str], list[Judged]]:
+    """(key, image id) -> trials: the same text on another base, or built on another day, is another build.
+
+    What never had an image to run in has failed in whichever build is looked at.
+    """
+    by_key: dict[str, list[Judged]] = {}
+    for trial in trials:
+        by_key.setdefault(trial.record.key, []).append(trial)
+    made = {}
+    for key, group in by_key.items():
+        for image in list_images(group) or ("",):
+            made[key, image] = [trial for trial in group if trial.record.provenance.image_id in {image, None}]
+    return made
+
+
+def list_images(trials: Iterable[Judged]) -> tuple[str, ...]:
+    """The ids of the images that trials ran in."""
+    return tuple(sorted({image for trial in trials if (image := trial.record.provenance.image_id)}))
+
+
 def note_loops(left: Sequence[Judged], right: Sequence[Judged]) -> list[str]:
     """A sentence where a sample holds another number of steps on one side: it is a mean, and its spread is narrower."""
     one, two = _loops(left), _loops(right)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from orchestrator.analysis.alike import split_builds
 from orchestrator.analysis.claims import check_device
 from orchestrator.analysis.compare import Thresholds, judge_family
 from orchestrator.analysis.pairing import draft_across
@@ -112,9 +113,8 @@ def _draft(own: Sequence[Judged], each: Recreated) -> Draft | str:
 
 def _draft_calls(right: Sequence[Judged], each: Recreated) -> Draft | str:
     """The same trials on both sides: their first calls against their samples, of the setting with the most blocks."""
-    keys = sorted({trial.record.key for trial in right})
-    sides = [[trial for trial in right if trial.record.key == key] for key in keys]
-    chosen = max(sides, key=lambda side: sum(trial.valid for trial in side))
+    sides = sorted(split_builds(right).items())
+    chosen = max((side for _, side in sides), key=lambda side: sum(trial.valid for trial in side))
     draft = max(draft_across(chosen, chosen), key=_size)
     if draft.ratio is None:
         return draft

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from orchestrator.analysis.alike import find_unlikeness, note_loops, say_contexts_apart
+from orchestrator.analysis.alike import find_unlikeness, note_loops, say_contexts_apart, split_builds
 from orchestrator.analysis.axes import version_order
 from orchestrator.analysis.evidence import read_facts
 from orchestrator.analysis.findings import RESTLESS
@@ -147,9 +147,7 @@ def _by_context(side: Iterable[Judged]) -> dict[Context, list[Judged]]:
 
 def _one_build(side: Sequence[Judged]) -> tuple[list[Judged], list[str]]:
     """The build with the most valid trials, of equals the latest; and a note where there are others."""
-    builds: dict[str, list[Judged]] = {}
-    for trial in side:
-        builds.setdefault(trial.record.key, []).append(trial)
+    builds = split_builds(side)
     best = max(builds.values(), key=lambda each: (_valid(each), _latest(each)))
     if len(builds) == 1:
         return best, []

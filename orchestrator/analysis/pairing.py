@@ -6,7 +6,14 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.analysis.alike import common_blocks, count_apart, find_unlikeness, note_loops, say_contexts_apart
+from orchestrator.analysis.alike import (
+    common_blocks,
+    count_apart,
+    find_unlikeness,
+    note_loops,
+    say_contexts_apart,
+    split_builds,
+)
 from orchestrator.analysis.evidence import read_facts
 from orchestrator.analysis.suspicion import find_suspicion, gather_flags
 from orchestrator.analysis.trials import read_context
@@ -127,7 +134,7 @@ def _one_build_each(
     reference: Sequence[Judged], candidate: Sequence[Judged]
 ) -> tuple[list[Judged], list[Judged], list[str]]:
     """The pair of builds with the most blocks valid on both sides; a build that was made again is another build."""
-    left, right = _by_key(reference), _by_key(candidate)
+    left, right = split_builds(reference), split_builds(candidate)
     best = max(((a, b) for a in left for b in right), key=lambda pair: _rank(left[pair[0]], right[pair[1]]))
     notes = [
         f"{side[0].record.variant.id} was built or set up in {len(keys)} ways; the one with the most blocks is shown"
@@ -209,11 +216,4 @@ def _by_context(trials: Iterable[Judged]) -> dict[Context, list[Judged]]:
     made: dict[Context, list[Judged]] = {}
     for trial in trials:
         made.setdefault(read_context(trial.record), []).append(trial)
-    return made
-
-
-def _by_key(trials: Iterable[Judged]) -> dict[str, list[Judged]]:
-    made: dict[str, list[Judged]] = {}
-    for trial in trials:
-        made.setdefault(trial.record.key, []).append(trial)
     return made

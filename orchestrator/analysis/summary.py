@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.analysis.alike import list_images
 from orchestrator.analysis.diagnostics import diagnose, median_of, remark_diagnostics
 from orchestrator.analysis.evidence import read_facts
 from orchestrator.analysis.scenario import Scenario, name_scenario, remark_latency, summarise_latency
@@ -141,10 +142,19 @@ def _summarise(trials: Sequence[Judged]) -> Summary:
         facts=read_facts(trials),
         diagnostics=diagnostics,
         remarks=(
+            *_remark_images(trials),
             *(remark_diagnostics(diagnostics, mean) if diagnostics and mean else ()),
             *(remark_latency(latency) if latency and scenario is Scenario.LATENCY else ()),
         ),
     )
+
+
+def _remark_images(trials: Sequence[Judged]) -> list[str]:
+    images = list_images(trials)
+    if len(images) < 2:
+        return []
+    ids = ", ".join(image.removeprefix("sha256:")[:12] for image in images)
+    return [f"it ran in {len(images)} images of one text ({ids}): they were built on other bases or days"]
 
 
 def _interval(means: Sequence[float]) -> tuple[float | None, float | None]:

@@ -8,10 +8,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from orchestrator import paths
-from orchestrator.builder.engine import check_builder, find_present
+from orchestrator.builder.bases import find_bases, stands_on
+from orchestrator.builder.engine import Present, check_builder, find_present, remove_image
 from orchestrator.builder.events import Built, Event, Stage
 from orchestrator.builder.process import Builds
-from orchestrator.builder.sbom import list_packages
+from orchestrator.builder.sbom import read_packages
 from orchestrator.builder.wheels import hash_wheels
 from orchestrator.errors import BuildError, NoEngineError
 
@@ -64,13 +65,14 @@ def _build_missing(
     logs.mkdir(parents=True, exist_ok=True)
     # Workers put, the caller's thread takes: a display needs no lock, and Ctrl-C is seen here.
     heard: queue.SimpleQueue[Event] = queue.SimpleQueue()
-    builds = Builds(site, hash_wheels(site.wheel_folders), logs, heard.put)
+    wheels, bases = hash_wheels(site.wheel_folders), find_bases(image.base for image in images)
+    builds = Builds(site, wheels=wheels, bases=bases, logs=logs, tell=heard.put)
     for image in images:
         on_event(Event(image.name, Stage.QUEUED))
     made: dict[str, Built] = {}
     with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="build") as pool:
         try:
-            futures = [pool.submit(_build_one, builds, image) for image in images]
+            futures = [pool.submit(_build_one, builds, image, bases.get(image.base)) for image in images]
             waiting = set(futures)
             while waiting:
                 done, waiting = wait(waiting, timeout=POLL_S, return_when=FIRST_COMPLETED)
@@ -87,10 +89,15 @@ def _build_missing(
     return made
 
 
-def _build_one(builds: Builds, image: Image) -> Built:
+def _build_one(builds: Builds, image: Image, base: Present | None) -> Built:
     built = builds.build(image)
-    if built.ok:
-        # Asked while its layers are in the page cache. A run asks again what did not answer, and says so.
-        with suppress(BuildError, NoEngineError):
-            list_packages(image.name)
+    made = find_present([image.name]).get(image.name) if built.ok else None
+    if made is None:
+        return built
+    if base is not None and not stands_on(made, base):
+        remove_image(image.name)
+        return built._replace(status=Stage.FAILED, reason=f"{image.base} became another image during the build")
+    # Asked while its layers are in the page cache. A run asks again what did not answer, and says so.
+    with suppress(BuildError, NoEngineError):
+        read_packages(made.image_id)
     return built

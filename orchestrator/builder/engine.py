@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestrator.errors import NoEngineError
 
@@ -20,6 +20,9 @@ class Present(NamedTuple):
 
     image_id: str
     size_bytes: int
+    digests: tuple[str, ...] = ()
+    """`python@sha256:...`: under which a registry has it; none of an image that was made or imported here."""
+    layers: tuple[str, ...] = ()
 
 
 def find_present(names: Sequence[str]) -> dict[str, Present]:
@@ -41,7 +44,7 @@ def find_present(names: Sequence[str]) -> dict[str, Present]:
         if line.strip():
             image = json.loads(line)
             for name in image.get("RepoTags") or []:
-                found[name] = Present(image["Id"], int(image["Size"]))
+                found[name] = _read_present(image)
     # Podman puts its own registry's name before a tag that has none.
     return {name: found[key] for name in names for key in (name, f"localhost/{name}") if key in found}
 
@@ -60,8 +63,13 @@ def list_images() -> dict[str, Present]:
             image = json.loads(line)
             # One whose name was given to another image since has none of its own.
             for name in image.get("RepoTags") or [image["Id"]]:
-                found[name] = Present(image["Id"], int(image["Size"]))
+                found[name] = _read_present(image)
     return found
+
+
+def _read_present(image: dict[str, Any]) -> Present:
+    layers = (image.get("RootFS") or {}).get("Layers") or []
+    return Present(image["Id"], int(image["Size"]), tuple(image.get("RepoDigests") or []), tuple(layers))
 
 
 def remove_image(name: str) -> str:
@@ -81,16 +89,16 @@ def check_builder() -> str:
     return done.stdout.strip()
 
 
-def call_engine(argv: list[str]) -> subprocess.CompletedProcess[str]:
+def call_engine(argv: list[str], *, timeout_s: float = CALL_TIMEOUT_S) -> subprocess.CompletedProcess[str]:
     """Run a command of the `docker` client. Raises NoEngineError where there is none, or it does not come back."""
     try:
         return subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=CALL_TIMEOUT_S, check=False
+            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s, check=False
         )
     except FileNotFoundError:
         raise NoEngineError("there is no `docker` on the PATH; install it, or use --engine local") from None
     except subprocess.TimeoutExpired:
-        raise NoEngineError(f"the engine did not answer `{' '.join(argv[:3])}` in {CALL_TIMEOUT_S:.0f} s") from None
+        raise NoEngineError(f"the engine did not answer `{' '.join(argv[:3])}` in {timeout_s:.0f} s") from None
 
 
 def _is_unreachable(problem: str) -> bool:

@@ -14,14 +14,16 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from orchestrator.builder.bases import pin_options
 from orchestrator.builder.events import TAIL_LINES, Built, Event, Stage
 from orchestrator.builder.failures import explain_failure
 from orchestrator.builder.redact import make_redaction
 from orchestrator.builder.wheels import fill_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from orchestrator.builder.engine import Present
     from orchestrator.nouns.image import Image
     from orchestrator.nouns.site import Site
 
@@ -34,8 +36,17 @@ GRACE_S = 5.0
 class Builds:
     """The builds of one call: whoever starts a process enters it here, so that all of them can be stopped."""
 
-    def __init__(self, site: Site, wheels: dict[str, Path], logs: Path, tell: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        site: Site,
+        *,
+        wheels: dict[str, Path],
+        bases: Mapping[str, Present],
+        logs: Path,
+        tell: Callable[[Event], None],
+    ) -> None:
         self._site = site
+        self._bases = bases
         self._wheels = wheels
         self._logs = logs
         self._tell = tell
@@ -88,6 +99,7 @@ class Builds:
         # Attestations would name this machine's builder, and the arguments that it was given.
         argv += ["--provenance=false", "--sbom=false"]
         argv += ["--label", f"bench.digest={image.digest}", "--build-context", f"wheels={wheels}"]
+        argv += pin_options(image.base, self._bases.get(image.base))
         if self._site.certificate:
             argv += ["--secret", f"id=ca,src={self._site.certificate}"]
         if configuration := self._site.pip_configuration:

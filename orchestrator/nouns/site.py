@@ -42,6 +42,6 @@ class Site(Noun):
         return "\n".join(["[global]", *lines, ""]) if lines else ""
 
     def uv_environment(self, extra: Iterable[str]) -> dict[str, str]:
-        """uv's variables for the index and these others; its options would show a password to all who list processes."""
+        """uv's variables for the index and these others; options would show a password to all who list processes."""
         found = {"UV_DEFAULT_INDEX": self.index_url, "UV_INDEX": " ".join(extra)}
         return {name: value for name, value in found.items() if value}
