@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from orchestrator import paths
 from orchestrator.catalog.fields import find_problems
+from orchestrator.catalog.forbidden import find_forbidden
 from orchestrator.errors import SpecError
 from orchestrator.nouns.base import Noun
 from orchestrator.nouns.variant import Absent, Archive, Recipe, Source, Variant
@@ -56,6 +57,12 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise SpecError(f"{path}: cannot be read as TOML: {error}") from None
 
 
+def refuse_forbidden(data: dict[str, Any], where: str) -> None:
+    """Raises SpecError for the first setting that would open a container."""
+    for key, why in find_forbidden(data):
+        raise SpecError(f"{where}: key {key} is refused: {why}")
+
+
 def make_noun(kind: type[N], data: dict[str, Any], where: str) -> N:
     """One noun from a table; SpecError names `where`, the key, what was expected and the nearest known key."""
     try:
@@ -67,6 +74,7 @@ def make_noun(kind: type[N], data: dict[str, Any], where: str) -> N:
 def _read_file(path: Path) -> Catalogue:
     data = read_toml(path)
     where = f"{path.parent.name}/{path.name}"
+    refuse_forbidden(data, where)
     known = ("defaults", "variant", "absent")
     if unknown := sorted(set(data) - set(known)):
         raise SpecError(f"{where}: {_unknown(unknown[0], known)}")

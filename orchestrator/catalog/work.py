@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator import paths
 from orchestrator.catalog.resize import Networks
-from orchestrator.catalog.rows import make_noun, read_toml
+from orchestrator.catalog.rows import make_noun, read_toml, refuse_forbidden
 from orchestrator.errors import SpecError, UnknownNameError
 from orchestrator.nouns.workload import Dtype, Mode, Network, Suite, Workload
 
@@ -48,7 +48,9 @@ def read_suites(folder: Path | None = None) -> dict[str, Suite]:
     suites = {}
     for path in sorted((root / "suites").glob("*.toml")):
         where = f"suites/{path.name}"
-        suite = make_noun(Suite, {"name": path.stem, "method": {}, **read_toml(path)}, where)
+        data = read_toml(path)
+        refuse_forbidden(data, where)
+        suite = make_noun(Suite, {"name": path.stem, "method": {}, **data}, where)
         if suite.name != path.stem:
             raise SpecError(f"{where}: key name: expected {path.stem!r}, as the file is called")
         for name in suite.workloads:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.host.gpu import open_gpus
+from orchestrator.nouns.gpu import GPU_UUID
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,8 +58,9 @@ def list_gpus(
             reason = f"NVML: {error}"
         finally:
             source.close()
-    uuids, _ = describe_gpus(root, lambda: (None, reason))["gpu_uuid"]
-    return (tuple(uuids.split(", ")), "") if uuids else ((), f"{reason}, and the driver's files name none")
+    said, _ = describe_gpus(root, lambda: (None, reason))["gpu_uuid"]
+    uuids = tuple(each for each in (said or "").split(", ") if re.match(GPU_UUID, each))
+    return (uuids, "") if uuids else ((), f"{reason}, and the driver's files name none")
 
 
 def _read_clocks(open_source: Callable[[], tuple[GpuSource | None, str]]) -> Said:

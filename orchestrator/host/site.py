@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import ValidationError
 
 from orchestrator import paths
+from orchestrator.catalog.rows import refuse_forbidden
 from orchestrator.errors import SpecError
 from orchestrator.nouns.limits import Limits
 from orchestrator.nouns.site import Site
@@ -47,6 +48,7 @@ def read_config(path: Path | None = None, *, pip: Mapping[str, str] | None = Non
     path = path or paths.find_config(Path.cwd())
     data = _read_toml(path) if path else {}
     base = path.parent if path else Path.cwd()
+    refuse_forbidden(data, str(path))
     _refuse_unknown(data, TOP, path, "")
     build = data.get("build", {})
     if not isinstance(build, dict):

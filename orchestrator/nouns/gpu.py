@@ -6,6 +6,9 @@ from pydantic import Field
 
 from orchestrator.nouns.base import Noun
 
+GPU_UUID = r"^(GPU|MIG)-[0-9a-f]{1,32}(-[0-9a-f]{1,32}){0,4}$"
+"""As the driver names a GPU, or a part of one; before it is up, its files hold question marks."""
+
 
 class GpuSample(Noun):
     """One look at one GPU; null where the driver does not tell."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import Field
 
 from orchestrator.nouns.base import Noun
 from orchestrator.nouns.conditions import Conditions
+from orchestrator.nouns.gpu import GPU_UUID
 
 
 class Launch(Noun):
@@ -31,8 +33,8 @@ class Launch(Noun):
     cpus: tuple[int, ...]
     siblings: tuple[int, ...] = ()
     """Other hardware threads of these CPUs' cores: nobody should compute there."""
-    gpus: tuple[str, ...] = ()
-    """UUIDs."""
+    gpus: tuple[Annotated[str, Field(pattern=GPU_UUID)], ...] = ()
+    """UUIDs: an index names another one after a reboot, and `all` those of others."""
     mems: tuple[int, ...] = ()
     memory_bytes: int
     pids: int

@@ -119,7 +119,7 @@ def test_user_image_mounts_and_networks_are_looked_at(fields: dict[str, Any], wo
 
 
 def test_another_gpu_than_the_one_that_was_asked_for_is_named() -> None:
-    (said,) = find_weakened(launch(image=ID, gpus=(GPU,)), answer(gpus=("all",)))
+    (said,) = find_weakened(launch(image=ID, gpus=(GPU,)), answer(gpus=("GPU-0",)))
     assert said.startswith("DeviceRequests is ")
 
 
