@@ -4,7 +4,7 @@ VENV   ?= .venv
 BENCH  := $(VENV)/bin/bench
 READY  := $(VENV)/.ready
 
-.PHONY: help setup build-images demo test lint format perf perf-backends clean
+.PHONY: help setup build-images demo test lint lock audit format perf perf-backends clean
 
 help:            ## what can be typed here
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 16
@@ -34,6 +34,13 @@ lint: $(READY)   ## ruff and mypy
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+lock: $(READY)   ## requirements.txt: everything that bench and its tests run on, by hash
+	$(VENV)/bin/uv pip compile pyproject.toml --all-extras --generate-hashes --universal --python-version 3.11 \
+	    --custom-compile-command 'make lock' --quiet --output-file requirements.txt
+
+audit: $(READY)  ## bandit over the code, pip-audit over requirements.txt; `not verified` where no advisory service answers
+	$(VENV)/bin/python .ci/audit.py
 
 format: $(READY) ## ruff's formatter
 	$(VENV)/bin/ruff format .

@@ -71,7 +71,8 @@ def _open_lock(path: Path) -> int:
     try:
         try:
             handle = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o666)
-            os.fchmod(handle, 0o666)  # past the umask: the next user has to open it, too
+            # past the umask: the next user has to open it, too
+            os.fchmod(handle, 0o666)  # nosec B103
         except FileExistsError:
             # without O_CREAT: in a sticky folder the kernel may refuse it for another user's file
             handle = os.open(path, flags)
