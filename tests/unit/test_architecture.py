@@ -1,4 +1,4 @@
-"""Do the floors hold, are heavy libraries where they belong, and is nothing run through a shell?"""
+"""Do the floors hold, are heavy libraries where they belong, and does only the command line print and exit?"""
 
 from __future__ import annotations
 
@@ -116,22 +116,6 @@ def test_the_command_line_starts_without_a_heavy_library() -> None:
 def _at_import(tree: ast.Module) -> list[ast.Import | ast.ImportFrom]:
     """Imports that run when the module is imported: not those in functions or under TYPE_CHECKING."""
     return [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(HOST)))
-def test_nothing_is_evaluated_pickled_or_run_through_a_shell(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text())):
-        if not isinstance(node, ast.Call):
-            continue
-        called = ast.unparse(node.func)
-        assert called not in {"eval", "exec", "os.system", "os.popen", "pickle.load", "pickle.loads", "yaml.load"}, (
-            called
-        )
-        for keyword in node.keywords:
-            if keyword.arg == "shell":
-                assert isinstance(keyword.value, ast.Constant) and keyword.value.value is False, called
-            if keyword.arg == "allow_pickle":
-                assert isinstance(keyword.value, ast.Constant) and keyword.value.value is False, called
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(HOST)))
