@@ -7,9 +7,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from orchestrator.nouns.base import Noun
-
-NAME = r"^[a-z0-9][a-z0-9._]{0,63}$"  # no dash: dashes separate the parts of an identifier
-VERSION = r"^[0-9][A-Za-z0-9._+]{0,31}$"
+from orchestrator.nouns.names import Core, Module, Part, Program, Tag, Version
 
 AUTOGRAD = "autograd"
 """The execution mode of inference that records what gradients need, as published scripts did by mistake."""
@@ -87,7 +85,7 @@ class Archive(Noun):
 class Recipe(Noun):
     """How a framework that pip cannot build is made: the steps stand in `templates/recipes/<name>.j2`."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")
+    name: Module
     requirement: str = ""
     """The source as an index has it, pinned and locked: `brocolli-caffe==9.0.2`."""
     archives: tuple[Archive, ...] = ()
@@ -98,16 +96,16 @@ class Recipe(Noun):
 class Variant(Noun):
     """One build of one framework: what it is made of, and what its label claims."""
 
-    framework: str = Field(pattern=NAME)
-    version: str = Field(pattern=VERSION)
+    framework: Part
+    version: Version
     install: Install
     blas: Blas
     device: Device = Device.CPU
-    tag: str = Field(default="", pattern=r"^$|^[a-z0-9][a-z0-9._-]{0,31}$")
+    tag: Tag = ""
     """What else tells this row from its neighbours (`onednn-off`, `coretype-haswell`)."""
     python: str = Field(pattern=r"^3\.[0-9]{1,2}$")
     base: str
-    backend: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    backend: Module
     pip: tuple[str, ...] = ()
     apt: tuple[str, ...] = ()
     blas_apt: tuple[str, ...] = ()
@@ -122,7 +120,7 @@ class Variant(Noun):
     build_pip: tuple[str, ...] = ()
     """Pins of what makes those wheels: `setuptools==59.8.0`."""
     build_apt: tuple[str, ...] = ()
-    program: str = Field(default="", pattern=r"^$|^[a-z][a-z0-9_]{0,31}$")
+    program: Program = ""
     """A C++ program that computes in the place of Python: `images/programs/<name>.cpp`, compiled with `build_apt`
     against what `pip` installed, in a stage of its own; `templates/programs/<name>.j2` has the flags."""
     links: dict[str, str] = Field(default_factory=dict)
@@ -132,7 +130,7 @@ class Variant(Noun):
     env: dict[str, str] = Field(default_factory=dict)
     """Set when a trial runs, not in the image: rows that differ in nothing else share one image."""
     onednn: OneDnn = OneDnn.ABSENT
-    core: str = ""
+    core: Core = ""
     """The kernel that `env` forces the BLAS to choose, as that BLAS names it; empty where it detects the CPU itself."""
     cpu_flags: tuple[str, ...] = ()
     """Flags of /proc/cpuinfo without which this row would die of an illegal instruction."""

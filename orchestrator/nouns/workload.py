@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from orchestrator.nouns.base import Noun
+from orchestrator.nouns.names import FileStem, Part
 
 
 class Mode(StrEnum):
@@ -74,7 +75,7 @@ class Training(Noun):
 class Network(Noun):
     """A short DAG of operators. Shapes are for one sample; where the first dimension is the batch, it is 1 here."""
 
-    name: str
+    name: Part
     title: str
     source: str
     """Where the architecture was published."""
@@ -132,7 +133,7 @@ class Method(Noun):
 class Suite(Noun):
     """A named choice of workloads with the method that suits them."""
 
-    name: str
+    name: FileStem
     title: str
     workloads: tuple[str, ...]
     method: Method

@@ -14,6 +14,7 @@ from orchestrator.catalog.fields import env_problem, find_problems, requirement_
 from orchestrator.catalog.rows import read_variants
 from orchestrator.errors import SpecError
 from orchestrator.nouns.variant import Archive, Recipe, Source, Variant
+from orchestrator.nouns.workload import Network, Suite
 from tests.makers import variant
 
 PAYLOADS = [
@@ -268,3 +269,63 @@ def test_a_file_with_such_a_value_is_refused_with_its_key(tmp_path: Path, payloa
     )
     with pytest.raises(SpecError, match=r"numpy\.toml, row 1 .*key apt: .* is not allowed; expected the name of a Deb"):
         read_variants(tmp_path)
+
+
+SCALARS: dict[str, set[str]] = {
+    "framework": {"numpy"},
+    "version": {"1.24.2"},
+    "tag": {"", "numpy"},
+    "python": set(),
+    "base": set(),
+    "backend": {"numpy"},
+    "program": {""},
+    "blas_alternative": {""},
+    "core": {"", "numpy", "a b"},
+}
+"""Field of a row -> what of the payloads is a name there."""
+NAMES = [
+    "a..b",
+    "..",
+    ".",
+    "con",
+    "CON",
+    "nul",
+    "com1",
+    "lpt9",
+    "con.txt",
+    "aux.",
+    "1.0.",
+    "1..0",
+    "a/b",
+    "a\n",
+    "a" * 65,
+]
+
+
+@pytest.mark.parametrize("payload", [*PAYLOADS, *NAMES])
+@pytest.mark.parametrize("key", SCALARS)
+def test_no_scalar_of_a_row_takes_more_than_a_name(key: str, payload: str) -> None:
+    if payload in SCALARS[key]:
+        return
+    try:
+        row = variant(blas_apt=("libopenblas0-pthread",), apt=("python3-numpy",), **{key: payload})
+    except ValidationError:
+        return
+    assert key in {found[0] for found in find_problems(row)}, row.id
+
+
+def test_every_scalar_of_a_row_is_in_that_list_or_is_prose() -> None:
+    scalars = {name for name, field in Variant.model_fields.items() if field.annotation is str}
+    assert scalars - set(SCALARS) == {"why", "unverified"}
+
+
+NETWORK = {"title": "", "source": "", "inputs": {}, "outputs": (), "compared": "", "parameters": 0, "nodes": ()}
+
+
+@pytest.mark.parametrize("payload", [*(text for text in PAYLOADS if text != "numpy"), *NAMES])
+def test_a_recipe_a_network_and_a_suite_have_names(payload: str) -> None:
+    for kind, fields in ((Recipe, {}), (Network, NETWORK), (Suite, {"title": "", "workloads": (), "method": {}})):
+        assert isinstance(kind, type(Variant))
+        kind.model_validate({"name": "plain", **fields})
+        with pytest.raises(ValidationError):
+            kind.model_validate({"name": payload, **fields})
