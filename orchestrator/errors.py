@@ -106,6 +106,12 @@ class DatasetError(BenchError):
     exit_code = 12
 
 
+class StuckError(BenchError):
+    """What a trial started cannot be ended, so nothing can be measured on its cores."""
+
+    exit_code = 13
+
+
 class InterruptedRunError(BenchError):
     """The user stopped the run; everything that was finished is in the store."""
 

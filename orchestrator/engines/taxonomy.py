@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING, NamedTuple
 
+from orchestrator.engines.watch import OutlivedError
 from orchestrator.nouns.launch import End
 
 if TYPE_CHECKING:
@@ -28,14 +29,16 @@ class Ending(NamedTuple):
 
 
 def decide_end(watched: Watched, *, oom: bool, exit_code: int | None, signal_number: int | None) -> Ending:
-    """Precedence: engine lost, out of memory, timeout, interrupted, signal, exit code.
+    """Precedence: engine lost, stuck, out of memory, timeout, interrupted, signal, exit code.
 
     Memory comes before the exit code, because a child that the kernel killed leaves a parent that may exit 0.
     """
 
     failure = watched.failure
+    stuck = isinstance(failure, OutlivedError)
     ends = (
-        (failure, End.ENGINE_LOST, describe_failure(failure) if failure else ""),
+        (failure and not stuck, End.ENGINE_LOST, describe_failure(failure) if failure else ""),
+        (stuck, End.STUCK, str(failure)),
         (oom, End.OOM, watched.killed_for or "the kernel killed it, or a child of it, for memory"),
         (watched.timed_out, End.TIMEOUT, f"ended after {watched.wall_s:.1f} s"),
         (watched.interrupted, End.INTERRUPTED, "stopped by the user"),

@@ -20,6 +20,10 @@ STUCK_S = 15.0
 """After KILL: what is not dead by then will not die (uninterruptible sleep, a dead engine)."""
 
 
+class OutlivedError(TimeoutError):
+    """A process outlived its KILL: whatever is measured on its CPUs from now on shares them with it."""
+
+
 class Process(Protocol):
     """What a watch needs of a process, wherever it runs."""
 
@@ -49,7 +53,7 @@ class Watched(NamedTuple):
     killed_for: str = ""
     """What `sample` gave as the reason."""
     failure: Exception | None = None
-    """What `wait` raised, or a TimeoutError for a process that outlived its KILL."""
+    """What `wait` raised, or an OutlivedError."""
 
 
 class Interrupts:
@@ -126,7 +130,7 @@ def watch(
             timed_out = not killed_for
             escalation.to_terminate()
         escalation.advance()
-    ended = waiter.ended or _Ended(None, time.monotonic(), TimeoutError("it outlived its KILL"))
+    ended = waiter.ended or _Ended(None, time.monotonic(), OutlivedError("it outlived its KILL"))
     return Watched(
         status=ended.status,
         wall_s=ended.at - begin,

@@ -48,6 +48,7 @@ class End(StrEnum):
     """How the process ended. Where several are true, the first of this list is reported."""
 
     ENGINE_LOST = "engine_lost"
+    STUCK = "stuck"
     OOM = "oom"
     TIMEOUT = "timeout"
     INTERRUPTED = "interrupted"
@@ -77,6 +78,8 @@ class Observed(Noun):
     exit_code: int | None = None
     signal: int | None = None
     image_id: str | None = None
+    image_digests: tuple[str, ...] = ()
+    """`repository@sha256:...`, where the image has been in a registry."""
     container: bool
     """False for the local engine: a process on the host, with nothing isolated but its CPUs."""
     weakened: tuple[str, ...] = ()

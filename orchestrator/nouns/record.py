@@ -27,6 +27,8 @@ class Status(StrEnum):
     """The engine stopped answering; the trial is tried again."""
     NO_IMAGE = "no-image"
     """The variant's image could not be built or prepared; tried again when the run is resumed."""
+    STUCK = "stuck"
+    """It outlived its KILL: the run ends, because nothing can be measured beside it; tried again when it is resumed."""
     OOM = "oom"
     """The kernel killed the process, or a child of it, for memory: whatever its exit code says."""
     TIMEOUT = "timeout"
@@ -49,7 +51,7 @@ class Status(StrEnum):
     """The samples are there. Whether they prove the label is derived on read: see `invalid` of the results."""
 
 
-RETRIED = frozenset({Status.ENGINE_LOST, Status.NO_IMAGE, Status.INTERRUPTED})
+RETRIED = frozenset({Status.ENGINE_LOST, Status.NO_IMAGE, Status.STUCK, Status.INTERRUPTED})
 """Attempts with these do not count as done when a run is resumed."""
 
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from orchestrator.errors import BuildError, NoEngineError
+from orchestrator.errors import BuildError, NoEngineError, StuckError
 from orchestrator.host.locks import hold_cores
 from orchestrator.host.topology import pinned_off
 from orchestrator.nouns.record import Record, Status
@@ -52,7 +52,8 @@ def run_plan(
 
     `trials` may be lazy: the next one is asked for when the record of the one before is published, and not earlier.
     `prepared` and `expected` are by variant's and workload's identifier, `next_attempt` by key and block. Raises
-    InterruptedRunError or TerminatedRunError after a signal, NoEngineError when the engine stays away.
+    InterruptedRunError or TerminatedRunError after a signal, NoEngineError when the engine stays away, StuckError when
+    a process cannot be ended.
     """
     with stop_on_signal(engine) as stop:
         desk = _Desk(
@@ -105,6 +106,12 @@ class _Desk:
             self.publish(record)
             self.published += 1
             self.tell(Ended(trial, number, record))
+            if record.status is Status.STUCK:
+                cpus = ", ".join(str(cpu) for cpu in record.cpus)
+                raise StuckError(
+                    f"{record.cell}: {record.reason}; nothing more is measured beside it on CPU {cpus}: see "
+                    "`bench reap` and `ps`, end it or restart the machine, and the same command resumes"
+                )
             if record.status is not Status.ENGINE_LOST or self.stop.asked():
                 return
             self._await_engine()

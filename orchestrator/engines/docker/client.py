@@ -48,6 +48,15 @@ def open_client(host: str | None = None) -> APIClient:
     return client
 
 
+def failures() -> tuple[type[Exception], ...]:
+    """What a call raises where the engine answers with an error, or not at all."""
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+    from urllib3.exceptions import HTTPError
+
+    return (DockerException, RequestException, HTTPError, OSError)
+
+
 def describe_engine(client: APIClient) -> str:
     """`docker 26.1.5, overlay2, 2 CPUs`, with a warning where the engine is older than what is tested."""
     version, info = client.version(), client.info()

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator.engines.cgroup import find_neighbours
-from orchestrator.engines.docker.client import describe_engine, open_client
+from orchestrator.engines.docker import client as connection
+from orchestrator.engines.docker.client import describe_engine, failures, open_client
+from orchestrator.engines.docker.deadline import within
+from orchestrator.engines.docker.images import find_image
 from orchestrator.engines.docker.isolation import find_weakened
 from orchestrator.engines.docker.launch import VOLUME, create_container, make_tar
 from orchestrator.engines.docker.process import Container
-from orchestrator.engines.docker.read import read_log, read_result
+from orchestrator.engines.docker.read import read_log, read_results
 from orchestrator.engines.docker.reap import reap
+from orchestrator.engines.docker.unremoved import Unremoved
 from orchestrator.engines.taxonomy import Ending, decide_end, describe_failure, split_status
-from orchestrator.engines.watch import Interrupts, watch
+from orchestrator.engines.watch import Interrupts, OutlivedError, watch
 from orchestrator.engines.witness import Witness
 from orchestrator.errors import BuildError, NoEngineError
 from orchestrator.host.canary import Calm
 from orchestrator.nouns.launch import End, Observed, Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from docker import APIClient
 
     from orchestrator.engines.watch import Watched
@@ -30,6 +36,8 @@ if TYPE_CHECKING:
 
 # moby, daemon/devices_linux.go: no driver has registered itself for the capability `gpu`.
 NO_GPU_DRIVER = "could not select device driver"
+
+Value = TypeVar("Value")
 
 
 class DockerEngine:
@@ -43,6 +51,8 @@ class DockerEngine:
         self._client: APIClient | None = None
         self._interrupts = Interrupts()
         self._calm = Calm()
+        self._unremoved = Unremoved()
+        self._digests: dict[str, tuple[str, ...]] = {}
 
     @property
     def client(self) -> APIClient:
@@ -52,13 +62,14 @@ class DockerEngine:
         return self._client
 
     def check(self) -> str:
-        """One line of what answers; raises NoEngineError within about two seconds if nothing does."""
-        from docker.errors import DockerException
-        from requests.exceptions import RequestException
+        """One line of what answers; raises NoEngineError within about two seconds if nothing does.
 
+        An engine that went away and came back has kept what ran on it: that is removed first.
+        """
         try:
-            return describe_engine(self.client)
-        except (DockerException, RequestException) as error:
+            self._ask("remove containers", self._unremoved.remove)
+            return self._ask("describe itself", describe_engine)
+        except failures() as error:
             raise NoEngineError(f"the container engine answers with an error: {describe_failure(error)}") from error
 
     def refuse(self, variant: Variant) -> str:  # noqa: ARG002  (the protocol's)
@@ -67,18 +78,12 @@ class DockerEngine:
 
     def prepare(self, variant: Variant, image: Image) -> str:
         """The id behind the image's tag: runs name the id, so that moving the tag during a run changes nothing."""
-        from docker.errors import ImageNotFound
-        from requests.exceptions import RequestException
-
         try:
-            return str(self.client.inspect_image(image.name)["Id"])  # type: ignore[no-untyped-call]
-        except RequestException as error:
+            held = self._ask("find an image", lambda client: find_image(client, variant, image))
+        except failures() as error:
             raise NoEngineError(f"the engine went away: {describe_failure(error)}") from error
-        except ImageNotFound as error:
-            message = (
-                f"{variant.id}: there is no image {image.name}; build it with `bench build --variants {variant.id}`"
-            )
-            raise BuildError(message) from error
+        self._digests[held.id] = held.digests
+        return held.id
 
     def interrupt(self) -> None:
         """End the run in progress, and every later one at once; a second call kills."""
@@ -92,41 +97,46 @@ class DockerEngine:
 
     def run(self, launch: Launch) -> Outcome:
         """One container from creation to removal. Raises BuildError only where the image is not there any more."""
-        from docker.errors import APIError, ImageNotFound
-        from requests.exceptions import RequestException
-        from urllib3.exceptions import HTTPError
+        from docker.errors import ImageNotFound
 
+        lost: tuple[type[Exception], ...] = (NoEngineError, *failures())
         begin = time.monotonic()
         if self._interrupts.count:
             return _without_process(End.INTERRUPTED, "stopped by the user before it began", begin)
-        container = ""
         try:
-            container = create_container(self.client, launch)
+            self._ask("remove containers", self._unremoved.remove)
+            self._unremoved.add(launch.name)
+            container = self._ask("create a container", lambda client: create_container(client, launch))
+            self._unremoved.add(launch.name, container)
             outcome = self._run(launch, container)
         except ImageNotFound as error:
             raise BuildError(f"{launch.name}: the image {launch.image} is gone; run `bench build`") from error
-        except (NoEngineError, APIError, RequestException, HTTPError, OSError) as error:
+        except lost as error:
             if launch.gpus and NO_GPU_DRIVER in describe_failure(error):
                 message = f"{launch.name}: the engine cannot pass a GPU into a container: {describe_failure(error)}"
                 raise BuildError(f"{message}; install the NVIDIA Container Toolkit and restart it") from error
             outcome = _without_process(End.ENGINE_LOST, describe_failure(error), begin)
         finally:
-            if container:
-                # An engine that is gone cannot remove it: `reap` will, once this process is gone too.
-                with suppress(NoEngineError, APIError, RequestException, HTTPError, OSError):
-                    self.client.remove_container(container, v=True, force=True)
+            # An engine that is gone cannot: the next call of `check` or `run` does it, or `reap` after this process.
+            with suppress(*lost):
+                self._ask("remove containers", self._unremoved.remove)
         if outcome.end is End.ENGINE_LOST:
             self.close()  # the next launch asks anew who answers
         overhead_s = max(0.0, time.monotonic() - begin - outcome.observed.wall_s)
         return outcome.model_copy(update={"observed": outcome.observed.model_copy(update={"overhead_s": overhead_s})})
 
+    def _ask(self, phase: str, action: Callable[[APIClient], Value]) -> Value:
+        """What `action` makes of the engine's answers. Raises NoEngineError where they take too long."""
+        client = self.client
+        return within(connection.CALL_TIMEOUT_S, phase, lambda: action(client))
+
     def _run(self, launch: Launch, container: str) -> Outcome:
-        self.client.put_archive(container, VOLUME, make_tar(launch.files))
+        self._ask("take files", lambda client: client.put_archive(container, VOLUME, make_tar(launch.files)))
         neighbours = find_neighbours(container, launch.cpus)
-        if neighbours and reap(self.client).removed:
+        if neighbours and self._ask("remove containers", reap).removed:
             # an orchestrator that was killed let go of its core at once; its container would have kept it for longer
             neighbours = find_neighbours(container, launch.cpus)
-        process = Container(self.client, container, timeout_s=launch.timeout_s)
+        process = self._ask("attach", lambda client: Container(client, container, timeout_s=launch.timeout_s))
         witness = Witness(
             process,
             cpus=launch.cpus,
@@ -137,28 +147,45 @@ class DockerEngine:
         )
         try:
             started = time.monotonic()
-            self.client.start(container)
+            self._ask("start a container", lambda client: client.start(container))
             watched = watch(process, self._interrupts, timeout_s=launch.timeout_s, started=started, look=witness.look)
         finally:
             witness.close()
             process.hang_up()
+        if isinstance(watched.failure, OutlivedError) and (reason := self._find_stuck()):
+            return _without_process(End.STUCK, f"{watched.failure}: {reason}", started)
         if watched.failure is not None:
             # Its counters were not final and its files may still change: nothing of it is kept.
             raise watched.failure
-        seen = self.client.inspect_container(container)
+        seen = self._ask("inspect a container", lambda client: client.inspect_container(container))
         state = seen["State"]
-        results = [read_result(self.client, container, path, limit) for path, limit in launch.results.items()]
+        results = self._ask("give back files", lambda client: read_results(client, container, launch.results))
         ending = _decide(watched, state, process)
         return Outcome(
             end=ending.end,
             detail=ending.detail,
             files={result.path: result.content for result in results if result.rejected is None},
             rejected=tuple(result.rejected for result in results if result.rejected is not None),
-            log_tail=read_log(self.client, container),
+            log_tail=self._ask("give back a log", lambda client: read_log(client, container)),
             observed=_observe(launch, process, watched, ending).model_copy(
-                update={"conditions": witness.conclude(), "weakened": find_weakened(launch, seen)}
+                update={
+                    "conditions": witness.conclude(),
+                    "image_digests": self._digests.get(launch.image, ()),
+                    "weakened": find_weakened(launch, seen),
+                }
             ),
         )
+
+    def _find_stuck(self) -> str:
+        """Why the container cannot be removed, in the engine's words; empty where it can, or where none answers."""
+        from docker.errors import APIError
+
+        with suppress(NoEngineError, *failures()):
+            try:
+                self._ask("remove containers", self._unremoved.remove)
+            except APIError as error:
+                return describe_failure(error)
+        return ""
 
 
 def _decide(watched: Watched, state: dict[str, Any], process: Container) -> Ending:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engines.cgroup import ABSENT, Usage, find_cgroup
+from orchestrator.engines.docker.deadline import within
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from orchestrator.engines.cgroup import Cgroup
 
 WAIT_SLACK_S = 120
+SIGNAL_TIMEOUT_S = 2.0
 
 
 class Container:
@@ -67,11 +69,15 @@ class Container:
 
     def terminate(self) -> None:
         """TERM to process 1, which passes it on."""
-        self.client.kill(self.id, "SIGTERM")
+        self._signal("SIGTERM")
 
     def kill(self) -> None:
         """KILL to everything inside."""
-        self.client.kill(self.id, "SIGKILL")
+        self._signal("SIGKILL")
+
+    def _signal(self, name: str) -> None:
+        # The engine answers a KILL when it is done: whoever waits for that looks at nothing else meanwhile.
+        within(SIGNAL_TIMEOUT_S, f"send {name}", lambda: self.client.kill(self.id, name))
 
     def unavailable(self, ended_at: float) -> dict[str, str]:
         """Counter -> why it is not known; `after_last_read` where the counters are those of a moment before the end."""

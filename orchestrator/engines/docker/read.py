@@ -11,7 +11,7 @@ from orchestrator.engines.log import clean_log
 from orchestrator.nouns.launch import Rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from docker import APIClient
 
@@ -37,6 +37,11 @@ class Result(NamedTuple):
     path: str
     content: bytes
     rejected: Rejected | None = None
+
+
+def read_results(client: APIClient, container: str, limits: Mapping[str, int]) -> list[Result]:
+    """Each of these files of the working folder, with the most bytes that it may have."""
+    return [read_result(client, container, path, limit) for path, limit in limits.items()]
 
 
 def read_result(client: APIClient, container: str, path: str, limit: int) -> Result:

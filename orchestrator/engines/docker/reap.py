@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from orchestrator.engines.docker.unremoved import remove_container
 from orchestrator.engines.owner import Life, check_life, read_owner
 
 if TYPE_CHECKING:
     from docker import APIClient
-
-
-CONFLICT = 409
-"""Its removal is in progress already."""
 
 
 class Reaped(NamedTuple):
@@ -24,20 +21,12 @@ class Reaped(NamedTuple):
 
 def reap(client: APIClient) -> Reaped:
     """Remove our containers whose owner is dead, with their volumes; no other container is touched."""
-    from docker.errors import APIError, NotFound
-
     removed, counts = [], {Life.ALIVE: 0, Life.UNKNOWN: 0, Life.DEAD: 0}
     for found in client.containers(all=True, filters={"label": "bench=1"}):
         life = check_life(read_owner(found["Labels"].get("bench.owner", "")))
         counts[life] += 1
         if life is not Life.DEAD:
             continue
-        try:
-            client.remove_container(found["Id"], v=True, force=True)
-        except NotFound:
-            continue  # another reaper was faster
-        except APIError as error:
-            if error.status_code != CONFLICT:
-                raise
-        removed.append(found["Labels"].get("bench.trial") or found["Id"][:12])
+        if remove_container(client, found["Id"]):  # else another reaper was faster
+            removed.append(found["Labels"].get("bench.trial") or found["Id"][:12])
     return Reaped(tuple(removed), counts[Life.ALIVE], counts[Life.UNKNOWN])

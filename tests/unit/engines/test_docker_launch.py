@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -56,7 +57,8 @@ def test_an_engine_without_the_toolkit_for_gpus_is_told_from_one_that_went_away(
         raise APIError("500", explanation='could not select device driver "nvidia" with capabilities: [[gpu]]')
 
     monkeypatch.setattr("orchestrator.engines.docker.engine.create_container", fail)
-    monkeypatch.setattr("orchestrator.engines.docker.engine.open_client", lambda _: object())
+    nothing = SimpleNamespace(containers=lambda **_: [])
+    monkeypatch.setattr("orchestrator.engines.docker.engine.open_client", lambda _: nothing)
     monkeypatch.setattr(DockerEngine, "close", lambda _: None)
     with pytest.raises(BuildError, match="NVIDIA Container Toolkit"):
         DockerEngine().run(launch(gpus=("GPU-5d3c",)))

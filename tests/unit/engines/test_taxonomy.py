@@ -7,21 +7,24 @@ import itertools
 import pytest
 
 from orchestrator.engines.taxonomy import decide_end, name_signal, split_status
-from orchestrator.engines.watch import Watched
+from orchestrator.engines.watch import OutlivedError, Watched
 from orchestrator.nouns.launch import End
 
-ORDER = (End.ENGINE_LOST, End.OOM, End.TIMEOUT, End.INTERRUPTED, End.SIGNAL, End.EXIT)
+ORDER = (End.ENGINE_LOST, End.STUCK, End.OOM, End.TIMEOUT, End.INTERRUPTED, End.SIGNAL, End.EXIT)
 
 
-@pytest.mark.parametrize("causes", [set(each) for n in range(7) for each in itertools.combinations(ORDER, n)])
+@pytest.mark.parametrize(
+    "causes", [set(each) for n in range(len(ORDER) + 1) for each in itertools.combinations(ORDER, n)]
+)
 def test_of_several_true_causes_the_first_of_the_order_is_reported(causes: set[End]) -> None:
+    failures = {End.ENGINE_LOST: ConnectionError("gone"), End.STUCK: OutlivedError("it outlived its KILL")}
     watched = Watched(
         status=0,
         wall_s=1.0,
         ended_at=1.0,
         timed_out=End.TIMEOUT in causes,
         interrupted=End.INTERRUPTED in causes,
-        failure=ConnectionError("gone") if End.ENGINE_LOST in causes else None,
+        failure=next((error for end, error in failures.items() if end in causes), None),
     )
     ending = decide_end(
         watched,
