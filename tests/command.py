@@ -56,8 +56,15 @@ class Bench:
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
         """The command, still running."""
+        return self._start(self.argv(*arguments))
+
+    def start_program(self, program: str, *arguments: object) -> subprocess.Popen[str]:
+        """Some lines of Python in the place of the command, still running."""
+        return self._start([sys.executable, "-c", program, *map(str, arguments)])
+
+    def _start(self, argv: list[str]) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            self.argv(*arguments),
+            argv,
             cwd=self.folder,
             env=self.env,
             stdout=subprocess.DEVNULL,

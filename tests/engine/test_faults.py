@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import socket
+import tempfile
 import time
 from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from orchestrator.errors import NoEngineError, StuckError
 from tests.engine.conftest import give_up
 from tests.engine.proxy import Proxy
-from tests.engine.standin import RUN, StandIn, make_image
+from tests.engine.standin import RUN, TIMEOUT_S, StandIn, make_image
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from orchestrator.engines.docker import DockerEngine
 
@@ -139,3 +145,86 @@ def test_a_tag_on_another_image_than_was_planned_is_not_measured(bench: StandIn)
     assert found[kept.split("-")[1]]["status"] == "ok"
     assert found[other.split("-")[1]]["status"] == "no-image"
     assert "another image than was planned" in found[other.split("-")[1]]["reason"]
+
+
+@pytest.fixture
+def mute(tmp_path: Path) -> Iterator[str]:
+    """The address of an engine that takes every connection and says nothing."""
+    folder = tempfile.mkdtemp(prefix="bench-mute-")  # a socket's path is short
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(f"{folder}/s")
+    server.listen()
+    yield f"unix://{folder}/s"
+    server.close()
+    shutil.rmtree(folder)
+
+
+def test_an_engine_that_never_answers_is_said_to_be_none_within_seconds(bench: StandIn, mute: str) -> None:
+    bench.add()
+    begin = time.monotonic()
+    said = bench(*RUN, "--store", bench.store, env={"DOCKER_HOST": mute})
+    assert said.code == NoEngineError.exit_code
+    assert "no container engine answers at" in said.err
+    assert "Traceback" not in said.err
+    doctor = bench("doctor", env={"DOCKER_HOST": mute})
+    assert doctor.code == 0, "the local engine can run"
+    assert "no container engine answers at" in doctor.out + doctor.err
+    assert time.monotonic() - begin < 60
+
+
+PATIENT = """
+import sys
+from orchestrator.engines import watch
+from orchestrator.engines.docker import client
+from orchestrator.runner import run
+client.CALL_TIMEOUT_S, watch.STUCK_S, run.ENGINE_PATIENCE_S = 3.0, 3.0, 3.0
+from orchestrator.cli.app import main
+main()
+"""
+"""`bench` that waits for an engine as long as a test may."""
+
+
+def test_an_engine_that_falls_silent_in_a_trial_ends_the_run_within_its_limits(bench: StandIn, proxy: Proxy) -> None:
+    bench.add(seconds=1.0)
+    process = bench.start_program(PATIENT, *RUN, "--blocks", "2", "--store", bench.store)
+    wait_until(lambda: containers(bench, running=True))
+    proxy.muted.set()
+    begin = time.monotonic()
+    code, said = finish(process)
+    assert code == NoEngineError.exit_code, said
+    assert "the same command resumes" in said
+    assert time.monotonic() - begin < TIMEOUT_S + 2 * 2 + 2 + 4 * 3 + 10
+    assert statuses(bench) == [(0, 1, "engine_lost")]
+    proxy.muted.clear()
+    assert bench(*RUN, "--blocks", "2", "--store", bench.store).code == 0
+    assert statuses(bench) == [(0, 1, "engine_lost"), (0, 2, "ok"), (1, 1, "ok")]
+    assert not containers(bench)
+
+
+@contextmanager
+def frozen(container: str) -> Iterator[None]:
+    """Its processes in a freezer of their own, which nobody thaws to kill them."""
+    folder = Path(f"/sys/fs/cgroup/freezer/docker/{container}/stuck")
+    if not os.access(folder.parent, os.W_OK):
+        give_up("this kernel's freezer lets a KILL through (cgroup version 2)")
+    folder.mkdir()
+    for pid in (folder.parent / "cgroup.procs").read_text().split():
+        (folder / "cgroup.procs").write_text(pid)
+    (folder / "freezer.state").write_text("FROZEN")
+    try:
+        yield
+    finally:
+        (folder / "freezer.state").write_text("THAWED")
+        # they die of the KILL that waits for them; the engine removes the folder with the container's own
+
+
+def test_beside_a_container_that_cannot_be_killed_nothing_is_measured(bench: StandIn) -> None:
+    bench.add("hang")
+    process = bench.start_program(PATIENT.replace("3.0, 3.0", "30.0, 3.0", 1), *RUN, "--store", bench.store)
+    wait_until(lambda: containers(bench, running=True))
+    with frozen(containers(bench, running=True)[0]["Id"]):
+        code, said = finish(process)
+    assert code == StuckError.exit_code, said
+    assert "nothing more is measured beside it on CPU" in said
+    assert statuses(bench) == [(0, 1, "stuck")]
+    wait_until(lambda: bench("reap").code == 0 and not containers(bench))

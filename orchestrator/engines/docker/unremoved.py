@@ -9,9 +9,6 @@ from orchestrator.engines.owner import this_process
 if TYPE_CHECKING:
     from docker import APIClient
 
-CONFLICT = 409
-"""Its removal is in progress already."""
-
 
 class Unremoved:
     """Launches whose container is not known to be gone: one that an engine kept computes beside whatever comes next.
@@ -35,16 +32,14 @@ class Unremoved:
 
 
 def remove_container(client: APIClient, container: str) -> bool:
-    """With its volumes, whether it runs or not; false where it was gone already. Raises APIError."""
-    from docker.errors import APIError, NotFound
+    """With its volumes, whether it runs or not; false where it was gone already. Raises APIError, also where a removal
+    is in progress: one that cannot be killed stays in that state, and computes."""
+    from docker.errors import NotFound
 
     try:
         client.remove_container(container, v=True, force=True)
     except NotFound:
         return False
-    except APIError as error:
-        if error.status_code != CONFLICT:
-            raise
     return True
 
 
