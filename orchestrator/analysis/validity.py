@@ -70,6 +70,9 @@ def judge_record(
     numerics = _numerics(reply, expected) if expected is not None else []
     reasons += numerics
     flags += list_cautions(record, reply.evidence) + _short_samples(reply)
+    if record.provenance.source_changed:
+        text = "the workloads were edited during the run; this trial ran the code that its hash names"
+        flags.append(Finding("source-changed", text))
     if expected is None and not reply.errors:
         flags.append(Finding("unproved:numerics", "the workload reports no error against the reference"))
     return Validity(tuple(reasons), tuple(flags))

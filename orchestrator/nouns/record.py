@@ -67,6 +67,8 @@ class Provenance(Noun):
     image_digest: str
     image_id: str | None
     workloads_hash: str
+    source_changed: bool = False
+    """The folder of the workloads held something else when this was published: the hash is of what ran."""
     started_at: str
     """RFC 3339, UTC. A label: no duration comes from it, and order only between runs, for which there is no other."""
     sequence: int

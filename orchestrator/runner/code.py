@@ -23,6 +23,22 @@ class Code(NamedTuple):
     files: dict[str, bytes]
     """`workloads/harness.py` -> content, in the order of the names."""
     digest: str
+    folder: Path | None = None
+    """Where they were read; None for files that came from elsewhere."""
+
+    @property
+    def place(self) -> str:
+        """For a message."""
+        return str(self.folder) if self.folder else "the workloads"
+
+    def has_changed(self) -> bool:
+        """Whether the folder holds something else by now."""
+        if self.folder is None:
+            return False
+        try:
+            return read_code(self.folder).digest != self.digest
+        except (OSError, SpecError):
+            return True
 
 
 def read_code(folder: Path | None = None) -> Code:
@@ -35,7 +51,7 @@ def read_code(folder: Path | None = None) -> Code:
             files[f"workloads/{inside.as_posix()}"] = path.read_bytes()
     if "workloads/__main__.py" not in files:
         raise SpecError(f"{folder} holds no workloads: there is no __main__.py in it; see BENCH_WORKLOADS")
-    return Code(files, workloads_hash(files))
+    return Code(files, workloads_hash(files), folder)
 
 
 def workloads_hash(files: Mapping[str, bytes]) -> str:

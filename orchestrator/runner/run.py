@@ -150,9 +150,8 @@ class _Desk:
         if outcome is None:
             return None
         image_id = outcome.observed.image_id
-        return make_record(
-            subject, outcome, provenance=provenance.model_copy(update={"image_id": image_id}), expected=expected
-        )
+        after = {"image_id": image_id, "source_changed": self.setup.code.has_changed()}
+        return make_record(subject, outcome, provenance=provenance.model_copy(update=after), expected=expected)
 
     def _make_launch(self, subject: Subject, reference: str, expected: Mapping[str, Expected]) -> Launch:
         cell, method = subject.trial.cell, subject.method

@@ -15,7 +15,7 @@ from orchestrator.runner.code import Code, read_code
 from orchestrator.runner.job import make_job
 from orchestrator.runner.key import cell_key
 from orchestrator.runner.launch import make_env, make_limits
-from orchestrator.runner.reference import read_expected
+from orchestrator.runner.reference import read_expected, remove_leftovers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -122,14 +122,15 @@ def cell_keys(setup: Setup) -> dict[Cell, str]:
 
 def read_outputs(setup: Setup) -> dict[str, dict[str, Expected]]:
     """Workload's identifier -> output name -> what it must be, of every workload of the plan."""
+    cache = paths.cache_dir()
+    remove_leftovers(cache)
     return {
         workload.id: read_expected(
             setup.networks[workload.network],
             workload,
             seed=setup.plan.method.seed,
-            workloads=paths.workloads_dir(),
-            workloads_hash=setup.code.digest,
-            cache=paths.cache_dir(),
+            code=setup.code,
+            cache=cache,
         )
         for workload in setup.plan.workloads
     }
