@@ -84,6 +84,7 @@ def _read(path: Path) -> dict[str, Expected] | None:
 
 def _compute(request: str, code: Code, timeout_s: float) -> str:
     with private_folder() as folder:
+        (folder / "tmp").mkdir()
         for name, content in code.files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +96,7 @@ def _compute(request: str, code: Code, timeout_s: float) -> str:
                 capture_output=True,
                 text=True,
                 cwd=folder,  # `-c` puts the working directory first on the path
-                env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+                env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(folder / "tmp")},
                 check=False,
                 timeout=timeout_s,
             )

@@ -324,7 +324,36 @@ def test_a_workload_of_the_local_engine_does_not_outlive_a_killed_orchestrator(t
     pid = int(mark.read_text())
     assert len(list(tmp_path.glob("bench-trial-*"))) == 1
     assert len(remove_orphans(tmp_path)) == 1, "and the next check of the engine removes its folder"
-    wait_for(lambda: not Path(f"/proc/{pid}").exists() or " Z " in Path(f"/proc/{pid}/stat").read_text())
+    wait_for(lambda: not lives(pid))
+
+
+def test_what_a_workload_started_is_ended_by_the_next_start_after_a_kill(tmp_path: Path, venv: Path) -> None:
+    mark = tmp_path / "pid"
+    workload = (
+        "import subprocess, sys, time; "
+        "child = subprocess.Popen([sys.executable, '-c', 'while True: pass'], start_new_session=True); "
+        f"open({str(mark)!r}, 'w').write(str(child.pid)); time.sleep(60)"
+    )
+    with start(venv, tmp_path / "locks", workload) as process:
+        wait_for(lambda: mark.exists() and mark.read_text() != "")
+        process.kill()
+    pid = int(mark.read_text())
+    assert lives(pid), "the kernel ends what the orchestrator started, and no more"
+    bystander = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(60)"], env={**os.environ, "TMPDIR": str(tmp_path)}
+    )
+    try:
+        assert len(remove_orphans(tmp_path)) == 1
+        wait_for(lambda: not lives(pid))
+        assert bystander.poll() is None, "the folder's name is the beginning of nobody else's"
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
+def lives(pid: int) -> bool:
+    path = Path(f"/proc/{pid}/stat")
+    return path.exists() and " Z " not in path.read_text()
 
 
 def start(venv: Path, locks: Path, workload: str) -> subprocess.Popen[str]:

@@ -189,6 +189,23 @@ def test_the_host_counts_cpu_time_and_memory(engine: LocalEngine, environment: P
     assert 2**27 < observed.peak_bytes < 2**28
 
 
+LEAVER = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True)
+open("reply.json", "w").write(str(child.pid))
+"""
+
+
+def test_who_left_the_group_of_a_trial_does_not_outlive_it(engine: LocalEngine, environment: Path) -> None:
+    outcome = engine.run(launch(environment, LEAVER))
+    pid = outcome.files["reply.json"].decode()
+    state = Path(f"/proc/{pid}/stat")
+    deadline = time.monotonic() + 5
+    while state.exists() and " Z " not in state.read_text():
+        assert time.monotonic() < deadline, "it computes beside the next trial"
+        time.sleep(0.02)
+
+
 def test_an_interrupt_ends_the_run(engine: LocalEngine, environment: Path) -> None:
     threading.Timer(0.3, engine.interrupt).start()
     begin = time.monotonic()
