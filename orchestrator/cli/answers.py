@@ -1,4 +1,4 @@
-"""`bench results`, `bench compare`, `bench verify`: what do the records say?"""
+"""`bench results`, `bench compare`, `bench status`, `bench verify`: what do the records say?"""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 from orchestrator.cli.options import (
     Format,
     FormatOption,
+    JsonOption,
     OutputOption,
     SheetFormat,
     SheetFormatOption,
@@ -117,6 +118,21 @@ def compare(
     else:
         found = compare_two(kept, first, second, thresholds=thresholds, sboms=sboms)
     show_answer(comparisons_table(found, form.value), output)
+
+
+def status(*, store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Which runs of the store go on, are finished, or were interrupted.
+
+    And what is missing of the last ones.
+    """
+    from orchestrator.host.site import read_config
+    from orchestrator.runner.folders import find_store
+    from orchestrator.runner.status import read_status
+    from orchestrator.screen.status import show_status
+    from orchestrator.store.opening import open_store
+
+    opened = open_store(find_store(store))
+    show_status(read_status(opened, limits=read_config(pip={}).limits), opened.root, as_json=as_json)
 
 
 def verify(*, store: StoreOption = None) -> None:

@@ -61,6 +61,7 @@ for _command in (
     published.published,
     check.check,
     history.history,
+    answers.status,
     answers.verify,
     measure.reap,
     selftest.selftest,

@@ -68,6 +68,10 @@ def matrix(
     store: StoreOption = None,
     jobs: JobsOption = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; no engine is asked.")] = False,
+    allow_host_change: Annotated[
+        bool,
+        typer.Option("--allow-host-change", help="Add to trials that another machine has measured."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Measure what the store lacks.
@@ -104,6 +108,7 @@ def matrix(
         seed=seed,
         memory=memory,
         engine=engine.value,
+        allow_host_change=allow_host_change,
     )
     if dry_run:
         plan = plan_dry(request)

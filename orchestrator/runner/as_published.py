@@ -22,12 +22,10 @@ from orchestrator.published.first_calls import CALLS
 from orchestrator.published.mistaken import derive_networks
 from orchestrator.published.tables import read_published
 from orchestrator.render.image import render_image
-from orchestrator.runner.campaign import Todo
+from orchestrator.runner.campaign import begin, make_todo
 from orchestrator.runner.folders import find_store
-from orchestrator.runner.outlook import look_ahead
-from orchestrator.runner.request import DEFAULT_SUITE
+from orchestrator.runner.request import DEFAULT_SUITE, options
 from orchestrator.runner.setup import cell_keys, make_setup, read_outputs
-from orchestrator.store.opening import hold_store, open_store
 from orchestrator.store.reading import read_some
 
 if TYPE_CHECKING:
@@ -41,6 +39,7 @@ if TYPE_CHECKING:
     from orchestrator.nouns.plan import Plan
     from orchestrator.nouns.variant import Variant
     from orchestrator.published.cells import Recreated
+    from orchestrator.runner.campaign import Todo
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +51,11 @@ class Request:
     workload: str = "*"
     blocks: int | None = None
     engine: str = "auto"
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What has to be typed for the same."""
+        return ("published", "--as-published", *options(self))
 
 
 class Recreation(NamedTuple):
@@ -84,10 +88,7 @@ def find_recreation(request: Request, store: Path | None, *, announce: Callable[
         images={variant.id: render_image(variant)},
         networks={**networks, **derive_networks(networks)},
     )
-    opened = open_store(find_store(store), create=True)
-    held = hold_store(opened)
-    outlook = look_ahead(plan, cell_keys(setup), opened, limits=config.limits)
-    todo = Todo(setup=setup, chosen=chosen, site=site, store=opened, outlook=outlook, held=held)
+    todo = begin(make_todo(setup, find_store(store), chosen=chosen, config=config), request.words)
     return Recreation(todo, variant, tuple(recreated), left_out)
 
 

@@ -5,7 +5,7 @@ This file is the way of the data on one page: engine, plan, images, trials, reco
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING
 
 from orchestrator.builder.build import build_images
@@ -16,22 +16,25 @@ from orchestrator.errors import NoEngineError
 from orchestrator.host.site import read_config
 from orchestrator.render.image import render_image
 from orchestrator.runner.folders import find_store
+from orchestrator.runner.hosts import refuse_other_host
 from orchestrator.runner.outlook import Outlook, look_ahead
 from orchestrator.runner.request import Request, plan_dry, plan_request
 from orchestrator.runner.run import run_plan
 from orchestrator.runner.sboms import keep_sboms
 from orchestrator.runner.sequence import next_blocks
 from orchestrator.runner.setup import Prepared, cell_keys, make_setup, prepare_images, read_outputs
+from orchestrator.runner.status import begin_run
 from orchestrator.store.opening import hold_store, open_store
 from orchestrator.store.publish import publish_record
 from orchestrator.store.resume import next_attempt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from orchestrator.builder.events import Event as BuildEvent
     from orchestrator.engines.choose import Chosen
+    from orchestrator.host.site import Config
     from orchestrator.nouns.image import Image
     from orchestrator.nouns.plan import Departure, Skipped, Trial
     from orchestrator.nouns.record import Record
@@ -57,6 +60,8 @@ class Todo:
     outlook: Outlook
     held: IO[bytes]
     """The store's lock: nobody else writes to it while this is open."""
+    run: str = ""
+    """The run's name; empty before it has begun."""
 
     @property
     def trials(self) -> tuple[Trial, ...]:
@@ -85,10 +90,25 @@ def find_todo(request: Request, store: Path | None, *, announce: Callable[[str],
         raise NoEngineError(f"{chosen.answer}: it can run nothing of what was asked for ({reasons})")
     images = {variant.id: render_image(variant) for variant in plan.variants}
     setup = make_setup(plan, engine=chosen.engine.name, images=images, networks=read_networks())
-    opened = open_store(find_store(store), create=True)
+    todo = make_todo(setup, find_store(store), chosen=chosen, config=config)
+    if todo.trials and not request.allow_host_change:
+        refuse_other_host(todo.store, cell_keys(setup).values(), setup.host)
+    return begin(todo, request.words)
+
+
+def make_todo(setup: Setup, store: Path, *, chosen: Chosen, config: Config) -> Todo:
+    """Hold the store, and see what it lacks."""
+    opened = open_store(store, create=True)
     held = hold_store(opened)
-    outlook = look_ahead(plan, cell_keys(setup), opened, limits=config.limits)
-    return Todo(setup=setup, chosen=chosen, site=site, store=opened, outlook=outlook, held=held)
+    outlook = look_ahead(setup.plan, cell_keys(setup), opened, limits=config.limits)
+    return Todo(setup=setup, chosen=chosen, site=config.site, store=opened, outlook=outlook, held=held)
+
+
+def begin(todo: Todo, command: Sequence[str]) -> Todo:
+    """Where something is missing, this is a run of the store from now on; `command` is what was typed."""
+    if not todo.trials:
+        return todo
+    return replace(todo, run=begin_run(todo.store, todo.setup.plan, cell_keys(todo.setup), command))
 
 
 def build_missing(todo: Todo, *, jobs: int | None, on_event: Callable[[BuildEvent], None]) -> dict[str, str]:
@@ -135,6 +155,7 @@ def run_todo(
         publish=publish,
         on_event=on_event,
         next_attempt=lambda key, block: next_attempt(todo.store, key, block),
+        run=todo.run or None,
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.catalog.rows import read_variants
 from orchestrator.catalog.select import leave_unverified, select
@@ -56,6 +56,22 @@ class Request:
     seed: int | None = None
     memory: str = ""
     engine: str = "auto"
+    allow_host_change: bool = False
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """`matrix --suite quick --blocks 5`: what has to be typed for the same."""
+        return ("matrix", *options(self))
+
+
+def options(request: Any) -> list[str]:
+    """The options of a request whose values are not the defaults, each named as its field."""
+    words = []
+    for each in fields(request):
+        value = getattr(request, each.name)
+        if value != each.default:
+            words += [f"--{each.name.replace('_', '-')}", *([] if value is True else [str(value)])]
+    return words
 
 
 def plan_request(request: Request, refuse: Callable[..., str] = lambda _: "") -> Plan:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -139,7 +140,7 @@ class StandIn(Bench):
     def add(self, fault: str = "", *, seconds: float = 0.05) -> str:
         """A row with an image of its own; returns its identifier."""
         # the folder's name is in the version, so that no other run on this engine has such an image
-        version = f"0.{os.getpid()}.{sum(map(ord, str(self.folder))) % 10000}.{len(self._rows)}"
+        version = f"0.{os.getpid()}.{zlib.crc32(str(self.folder).encode())}.{len(self._rows)}"
         self._rows.append(ROW.format(version=version, tag=fault, fault=fault, seconds=seconds))
         (self.images / "variants" / "numpy.toml").write_text("".join(self._rows))
         image = self.image(f"numpy-{version}-")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
+import signal
 import socket
 import tempfile
 import time
@@ -15,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from orchestrator.engines.watch import GRACE_S
 from orchestrator.errors import NoEngineError, StuckError
 from tests.engine.conftest import give_up
 from tests.engine.proxy import Proxy
 from tests.engine.standin import RUN, TIMEOUT_S, StandIn, make_image
+from tests.flow.test_kills import find_leftovers
 
 if TYPE_CHECKING:
     import subprocess
@@ -228,3 +232,73 @@ def test_beside_a_container_that_cannot_be_killed_nothing_is_measured(bench: Sta
     assert "nothing more is measured beside it on CPU" in said
     assert statuses(bench) == [(0, 1, "stuck")]
     wait_until(lambda: bench("reap").code == 0 and not containers(bench))
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("phase", ["create", "run", "publish"])
+def test_a_signal_ends_the_run_within_its_grace_whatever_is_under_way(
+    bench: StandIn, proxy: Proxy, phase: str, number: int, code: int
+) -> None:
+    bench.add(seconds=0.05 if phase == "publish" else 60.0)
+    if phase == "create":
+        proxy.slow[b"/containers/create"] = 1.0
+    process = bench.start(*RUN, "--blocks", "30", "--store", bench.store)
+    ready = {
+        "create": proxy.held.is_set,
+        "run": lambda: containers(bench, running=True),
+        "publish": lambda: list(bench.store.glob("records/*/*")),
+    }
+    wait_until(ready[phase])
+    begin = time.monotonic()
+    process.send_signal(number)
+    ended, said = finish(process)
+    assert time.monotonic() - begin < GRACE_S + 5.0
+    assert ended == code, said
+    assert "the same command resumes" in said
+    ends = [status for _, _, status in statuses(bench)]
+    assert ends.count("interrupted") == 1 or (phase == "publish" and ends.count("interrupted") == 0)
+    assert set(ends) <= {"ok", "interrupted"}
+    assert not containers(bench)
+
+
+def test_a_second_interrupt_kills_a_container_at_once(bench: StandIn) -> None:
+    bench.add("hang")
+    process = bench.start(*RUN, "--store", bench.store)
+    wait_until(lambda: containers(bench, running=True))
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    begin = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    code, said = finish(process)
+    assert time.monotonic() - begin < GRACE_S, "that is how long the first one waits"
+    assert code == 130, said
+    assert [status for _, _, status in statuses(bench)] == ["interrupted"]
+    assert not containers(bench)
+
+
+def test_after_kills_at_random_times_nothing_is_left_and_nothing_is_missing(bench: StandIn) -> None:
+    bench.add(seconds=0.2), bench.add(seconds=0.2)
+    command = (*RUN, "--blocks", "4", "--store", bench.store)
+    bench.env["TMPDIR"] = str(bench.folder / "tmp")
+    Path(bench.env["TMPDIR"]).mkdir()
+    volumes = len(bench.client.volumes()["Volumes"] or [])
+    draw = random.Random(20260101)
+    kept: dict[str, bytes] = {}
+    for _ in range(5):
+        process = bench.start(*command)
+        wait_until(lambda: containers(bench) or process.poll() is not None)  # noqa: B023
+        time.sleep(draw.uniform(0.0, 2.0))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        now = bench.records()
+        assert all(now[name] == content for name, content in kept.items())
+        kept = now
+    assert bench("reap").code == 0
+    assert not containers(bench)
+    assert bench(*command).code == 0
+    assert {(block, status) for block, _, status in statuses(bench)} == {(block, "ok") for block in range(4)}
+    assert len(statuses(bench)) == 8
+    assert not containers(bench)
+    assert len(bench.client.volumes()["Volumes"] or []) <= volumes + 1, "others may make one meanwhile"
+    assert find_leftovers(bench) == []

@@ -70,7 +70,7 @@ def test_a_kept_answer_that_cannot_be_read_is_computed_again(tmp_path: Path, lef
 def test_a_reference_that_does_not_end_or_gives_nonsense_is_said_so(tmp_path: Path) -> None:
     endless = Code({**EMPTY, "workloads/expected.py": b"import time; time.sleep(60)"}, "endless")
     begin = time.monotonic()
-    with pytest.raises(BenchError, match="did not end within 0.5 s"):
+    with pytest.raises(BenchError, match=r"did not end within 0\.5 s"):
         expect(endless, tmp_path, timeout_s=0.5)
     assert time.monotonic() - begin < 5
     nonsense = Code({**EMPTY, "workloads/expected.py": b"def expected(**_): return 1"}, "nonsense")
@@ -84,7 +84,7 @@ def test_loaders_that_do_not_end_are_said_so(tmp_path: Path) -> None:
     (tmp_path / "workloads" / "__init__.py").touch()
     (tmp_path / "workloads" / "data" / "__init__.py").touch()
     (tmp_path / "workloads" / "data" / "__main__.py").write_text("import time; time.sleep(60)")
-    with pytest.raises(BenchError, match="did not end within 0.5 s"):
+    with pytest.raises(BenchError, match=r"did not end within 0\.5 s"):
         check_data(tmp_path, workloads=tmp_path / "workloads", timeout_s=0.5)
 
 
