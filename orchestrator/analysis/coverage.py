@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.analysis.summary import summarise_records
+from orchestrator.analysis.trials import order_of
 from orchestrator.nouns.workload import Mode
 
 if TYPE_CHECKING:
@@ -75,8 +76,8 @@ def _key(record: Record) -> Key:
 
 def _newest(records: list[Record]) -> list[Record]:
     """Of each answer the records that ran the code which ran last."""
-    last: dict[Key, tuple[str, str]] = {}
+    last: dict[Key, tuple[tuple[str, int], str]] = {}
     for record in records:
-        stamp = (record.provenance.started_at, record.provenance.workloads_hash)
+        stamp = (order_of(record), record.provenance.workloads_hash)
         last[_key(record)] = max(last.get(_key(record), stamp), stamp)
     return [record for record in records if record.provenance.workloads_hash == last[_key(record)][1]]

@@ -12,7 +12,7 @@ from orchestrator.analysis.alike import find_unlikeness, note_loops, say_context
 from orchestrator.analysis.axes import version_order
 from orchestrator.analysis.evidence import read_facts
 from orchestrator.analysis.findings import RESTLESS
-from orchestrator.analysis.trials import read_context
+from orchestrator.analysis.trials import order_of, read_context
 from orchestrator.stats.welch import unpaired_ratio
 
 if TYPE_CHECKING:
@@ -154,8 +154,8 @@ def _one_build(side: Sequence[Judged]) -> tuple[list[Judged], list[str]]:
     return best, [f"{_cell(side)} was built or set up in {len(builds)} ways; the one with the most blocks is shown"]
 
 
-def _latest(side: Sequence[Judged]) -> str:
-    return max(trial.record.provenance.started_at for trial in side)
+def _latest(side: Sequence[Judged]) -> tuple[str, int]:
+    return max(order_of(trial.record) for trial in side)
 
 
 def _valid(side: Sequence[Judged]) -> int:

@@ -16,7 +16,7 @@ from orchestrator.analysis.alike import (
 )
 from orchestrator.analysis.evidence import read_facts
 from orchestrator.analysis.suspicion import find_suspicion, gather_flags
-from orchestrator.analysis.trials import read_context
+from orchestrator.analysis.trials import order_of, read_context
 from orchestrator.stats.paired import paired_ratio
 from orchestrator.stats.samples import steadiness
 
@@ -144,9 +144,9 @@ def _one_build_each(
     return left[best[0]], right[best[1]], notes
 
 
-def _rank(left: Sequence[Judged], right: Sequence[Judged]) -> tuple[int, str]:
+def _rank(left: Sequence[Judged], right: Sequence[Judged]) -> tuple[int, tuple[str, int]]:
     blocks = [{trial.record.block for trial in side if trial.valid} for side in (left, right)]
-    latest = max(trial.record.provenance.started_at for trial in (*left, *right))
+    latest = max(order_of(trial.record) for trial in (*left, *right))
     return len(blocks[0] & blocks[1]), latest
 
 

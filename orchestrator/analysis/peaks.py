@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.analysis.evidence import read_facts
-from orchestrator.analysis.trials import judge_trials, read_host
+from orchestrator.analysis.trials import judge_trials, order_of, read_host
 from orchestrator.catalog.cost import count_network, only_products
 from orchestrator.host.theory import Theory, theoretical_peak
 from orchestrator.nouns.variant import Device
@@ -116,7 +116,7 @@ def _make_peak(seat: Seat, trials: Sequence[Judged], networks: Mapping[str, Netw
     reasons = [trial.validity.invalid_reason for trial in trials if not trial.valid]
     sgemm = _fastest(valid, networks)
     copy, remarks = _copy_rate(valid)
-    latest = max((trial.record for trial in trials), key=lambda record: record.provenance.started_at)
+    latest = max((trial.record for trial in trials), key=order_of)
     theory = read_theory(latest)
     reasons += [*remarks, *_disturbance(valid)]
     if theory.flops_per_s is None:

@@ -81,6 +81,11 @@ def differing_fields(left: Context, right: Context) -> list[str]:
     return sorted(name for name in one.keys() | two.keys() if one.get(name) != two.get(name))
 
 
+def order_of(record: Record) -> tuple[str, int]:
+    """Sorts records of one store as they were made: names of runs bear a number, and no clock decides."""
+    return record.provenance.run, record.provenance.sequence
+
+
 def read_host(record: Record) -> Context:
     """The machine of a record: what `read_context` says of it."""
     host = record.provenance.host

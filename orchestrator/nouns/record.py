@@ -59,7 +59,7 @@ class Provenance(Noun):
     """What it takes to say which run this was, and to run it again."""
 
     run: str
-    """Identifier of the `bench matrix` call."""
+    """Name of the `bench matrix` call; those of one store sort as the calls came, whatever the clock said."""
     bench: str
     engine: str
     """Name and version of what ran it; for `local` it says that it is no container."""
@@ -70,7 +70,7 @@ class Provenance(Noun):
     source_changed: bool = False
     """The folder of the workloads held something else when this was published: the hash is of what ran."""
     started_at: str
-    """RFC 3339, UTC. A label: no duration comes from it, and order only between runs, for which there is no other."""
+    """RFC 3339, UTC. A label: no duration comes from it, and order only between runs of several stores."""
     sequence: int
     """Order in which the run published."""
     host: dict[str, str | None]

@@ -62,7 +62,7 @@ def test_a_workload_in_a_narrow_type_has_a_column_and_counts_for_its_mode() -> N
 
 def test_what_older_code_could_not_do_says_nothing_of_newer_code() -> None:
     lacks = record(variant=ROW, workload=WORK, status=Status.UNSUPPORTED, reason="no such operator", reported=None)
-    old = {"started_at": "2001-01-01T00:00:00Z", "workloads_hash": "old"}
+    old = {"run": "run-0", "workloads_hash": "old"}
     lacks = lacks.model_copy(update={"provenance": lacks.provenance.model_copy(update=old)})
     now = timed(ROW, 0, 0.1, workload=WORK)
     for records in ([lacks, now], [now, lacks]):
