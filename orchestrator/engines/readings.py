@@ -42,6 +42,7 @@ def make_conditions(
     steps = [later - sooner for sooner, later in zip(one.clocks, two.clocks, strict=True)]
     made = Conditions(
         window_s=steps[0],
+        began_s=one.clocks.monotonic,
         busy_s=busy,
         own_s=own,
         wanted_s=None if ran is None or waited is None else ran + waited,

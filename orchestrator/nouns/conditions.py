@@ -29,6 +29,8 @@ class Conditions(Noun):
     """
 
     window_s: float | None = None
+    began_s: float | None = None
+    """CLOCK_MONOTONIC when the window began: tells whether two windows of one boot of a machine overlap."""
     partial: bool = False
     busy_s: float | None = None
     """Seconds in which the measured CPUs were not idle, by anyone."""

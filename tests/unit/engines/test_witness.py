@@ -190,7 +190,7 @@ def test_what_is_missing_is_null_with_a_reason_and_never_0() -> None:
     nothing = Tasks(0, None, None, None, None, None, None, None)
     bare = Reading(empty, nothing, Usage())
     seen = make_conditions(bare, bare, cpus=(0,))
-    known = {"unavailable", "window_s", "clock_drift_s", "partial", "canaries", "neighbours", "gpus"}
+    known = {"unavailable", "window_s", "began_s", "clock_drift_s", "partial", "canaries", "neighbours", "gpus"}
     told = seen.model_dump(exclude=known)
     assert all(value is None for value in told.values()), told
     silent = {"pressure_of", "threads", "settled_s", "load_at_start"}
@@ -220,7 +220,7 @@ def test_clocks_that_part_tell_of_a_sleep_or_of_a_new_time(clocks: Clocks, drift
     after = after._replace(host=after.host._replace(clocks=clocks))
     seen = make_conditions(before, after, cpus=(1,))
     assert seen.clock_drift_s == pytest.approx(drift)
-    assert seen.window_s == 2.0, "durations come from the monotonic clock alone"
+    assert (seen.began_s, seen.window_s) == (10.0, 2.0), "durations come from the monotonic clock alone"
 
 
 def test_without_its_driver_a_gpu_that_was_given_is_null_with_the_reason(
