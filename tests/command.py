@@ -28,6 +28,7 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.started: list[subprocess.Popen[str]] = []
         self.env = {
             key: value for key, value in os.environ.items() if not key.startswith(("BENCH_", "XDG_", "DOCKER_"))
         } | {
@@ -62,8 +63,15 @@ class Bench:
         """Some lines of Python in the place of the command, still running."""
         return self._start([sys.executable, "-c", program, *map(str, arguments)])
 
+    def end_all(self) -> None:
+        """What a test that failed has left running."""
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
+
     def _start(self, argv: list[str]) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             argv,
             cwd=self.folder,
             env=self.env,
@@ -72,3 +80,5 @@ class Bench:
             text=True,
             stdin=subprocess.DEVNULL,
         )
+        self.started.append(process)
+        return process

@@ -25,6 +25,8 @@ BASE = "python:3.11-slim-bookworm"
 WORKLOAD = "mnist_softmax-infer-b1"
 TIMEOUT_S = 10
 MEMORY = "64M"
+TIMED = "bench:timed"
+"""What the workload calls itself in its timed region, where nothing has to be waited for."""
 RUN = ("matrix", "--engine", "docker", "--suite", "faults", "--memory", MEMORY)
 
 ROW = """
@@ -60,9 +62,12 @@ timeout_s = {TIMEOUT_S}.0
 MAIN = """
 import json, mmap, os, signal, subprocess, sys, time
 
-def meet(word):
+def announce(word):
     with open("/proc/self/comm", "w") as file:
         file.write("bench:" + word)
+
+def meet(word):
+    announce(word)
     os.read(0, 1)
 
 def fill():
@@ -94,6 +99,7 @@ def main():
     job = json.load(open(sys.argv[1]))
     fail(os.environ["STANDIN"])
     meet("ready")
+    announce("timed")
     begin, used = time.monotonic(), time.process_time()
     while time.monotonic() - begin < float(os.environ["STANDIN_S"]):
         pass
@@ -121,6 +127,19 @@ if __name__ == "__main__":
 """
 
 
+INSIDE = {
+    "out-of-memory": "oom",
+    "child-out-of-memory": "oom",
+    "crash": "exit",
+    "segfault": "signal",
+    "hang": "timeout",
+    "exit-code": "exit",
+    "no-output": "invalid-output",
+    "flood": "ok",
+}
+"""What the workload does -> what becomes of its trial."""
+
+
 class StandIn(Bench):
     """The command line over a catalogue of rows of which each has a fault of its own, or none."""
 
@@ -128,6 +147,8 @@ class StandIn(Bench):
         super().__init__(folder)
         self.client = client
         self.store = folder / "s"
+        # the folder's name is in it, so that no other run on this engine has such images and trials
+        self.version = f"0.{os.getpid()}.{zlib.crc32(str(folder).encode())}"
         self.images = folder / "images"
         self.env |= {name: value for name, value in os.environ.items() if name.startswith("DOCKER_")}
         self.env |= {"BENCH_IMAGES": str(self.images), "BENCH_WORKLOADS": str(folder / "own" / "workloads")}
@@ -139,8 +160,7 @@ class StandIn(Bench):
 
     def add(self, fault: str = "", *, seconds: float = 0.05) -> str:
         """A row with an image of its own; returns its identifier."""
-        # the folder's name is in the version, so that no other run on this engine has such an image
-        version = f"0.{os.getpid()}.{zlib.crc32(str(self.folder).encode())}.{len(self._rows)}"
+        version = f"{self.version}.{len(self._rows)}"
         self._rows.append(ROW.format(version=version, tag=fault, fault=fault, seconds=seconds))
         (self.images / "variants" / "numpy.toml").write_text("".join(self._rows))
         image = self.image(f"numpy-{version}-")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import shutil
@@ -12,21 +11,40 @@ import tempfile
 import time
 from collections import Counter
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.analysis.validity import judge_record
 from orchestrator.engines.watch import GRACE_S
-from orchestrator.errors import NoEngineError, StuckError
+from orchestrator.errors import NoEngineError, StoreError, StuckError
+from orchestrator.nouns.record import Record
 from tests.engine.conftest import give_up
+from tests.engine.faults import (
+    bodies,
+    body,
+    command,
+    containers,
+    cut_engine,
+    delete_image,
+    fail_inside,
+    fill_disk,
+    retag_image,
+    run_two,
+    set_clock,
+    statuses,
+    unmount,
+    wait_until,
+)
 from tests.engine.proxy import Proxy
-from tests.engine.standin import RUN, TIMEOUT_S, StandIn, make_image
+from tests.engine.standin import INSIDE, RUN, TIMEOUT_S, StandIn, make_image
 from tests.flow.test_kills import find_leftovers
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from orchestrator.engines.docker import DockerEngine
 
@@ -39,6 +57,7 @@ def bench(engine: DockerEngine, base_image: str, tmp_path: Path) -> Iterator[Sta
     assert base_image
     made = StandIn(tmp_path, engine.client)
     yield made
+    made.end_all()
     made.remove_images()
 
 
@@ -53,89 +72,48 @@ def proxy(bench: StandIn) -> Iterator[Proxy]:
     made.cut()
 
 
-def statuses(bench: StandIn) -> list[tuple[int, int, str]]:
-    """(block, attempt, status) of every record."""
-    found = map(body, bench.records().values())
-    return sorted((each["block"], each["attempt"], each["status"]) for each in found)
-
-
-def body(content: bytes) -> dict[str, Any]:
-    """A record without its frame."""
-    found: dict[str, Any] = json.loads(content)
-    inner: dict[str, Any] = found.get("record", found)
-    return inner
-
-
-def containers(bench: StandIn, *, running: bool = False) -> list[dict[str, Any]]:
-    """This test's own, by the row that is in their trial's name."""
-    listed = bench.client.containers(all=not running, filters={"label": "bench=1"})
-    return [each for each in listed if "@numpy-0." in each["Labels"].get("bench.trial", "")]
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.02)
-
-
-def finish(process: subprocess.Popen[str], seconds: float = 120) -> tuple[int, str]:
+def finish(process: subprocess.Popen[str], seconds: float = 300) -> tuple[int, str]:
     """(exit code, what it said)."""
     _, said = process.communicate(timeout=seconds)
     return process.returncode, said
 
 
+@pytest.mark.parametrize(("fault", "status"), INSIDE.items(), ids=INSIDE)
+def test_what_goes_wrong_inside_is_a_record_that_says_so(bench: StandIn, fault: str, status: str) -> None:
+    came = fail_inside(bench, fault)
+    assert came.code == 0, came.said
+    assert came.statuses == [(0, 1, status)]
+    assert not containers(bench)
+    assert came.seconds < TIMEOUT_S + GRACE_S + 60
+    assert sum(map(len, bench.records().values())) < 200_000, "100 MB of output are not kept"
+
+
 def test_an_engine_that_comes_back_is_rid_of_what_it_kept_before_the_retry(bench: StandIn, proxy: Proxy) -> None:
-    bench.add(seconds=2.0)
-    process = bench.start(*RUN, "--blocks", "2", "--store", bench.store)
-    wait_until(lambda: containers(bench, running=True))
-    proxy.cut()
-    lost = containers(bench, running=True)[0]["Id"]
-    time.sleep(1.5)
-    proxy.mend()
-    together = 0
-    while process.poll() is None:
-        together = max(together, len(containers(bench, running=True)))
-        time.sleep(0.03)
-    code, said = finish(process)
-    assert code == 0, said
-    assert statuses(bench) == [(0, 1, "engine_lost"), (0, 2, "ok"), (1, 1, "ok")]
-    assert together == 1, "the lost container computed beside its own retry"
-    assert lost not in {each["Id"] for each in containers(bench)}
+    came = cut_engine(bench, proxy)
+    assert came.code == 0, came.said
+    assert came.statuses == [(0, 1, "engine_lost"), (0, 2, "ok"), (1, 1, "ok")]
+    assert came.most == 1, "the lost container computed beside its own retry"
     assert not containers(bench)
 
 
 def test_records_name_the_image_that_was_planned_whatever_its_tag_names_by_then(bench: StandIn) -> None:
-    row = bench.add(seconds=0.2)
-    image = bench.image(row)
-    planned = bench.client.inspect_image(image.name)["Id"]  # type: ignore[no-untyped-call]
-    process = bench.start(*RUN, "--blocks", "4", "--store", bench.store)
-    wait_until(bench.records)
-    other = make_image(bench.client, image.name, {"bench.digest": image.digest, "another": "1"})
-    code, said = finish(process)
-    assert code == 0, said
-    assert bench.client.inspect_image(image.name)["Id"] == other != planned  # type: ignore[no-untyped-call]
-    seen = [body(content)["observed"]["image_id"] for content in bench.records().values()]
-    assert seen == [planned] * 4
-    bench.client.remove_image(planned, force=True)
+    came, planned = retag_image(bench)
+    assert came.code == 0, came.said
+    assert [each["observed"]["image_id"] for each in bodies(bench)] == [planned] * 4
 
 
 def test_an_image_that_is_deleted_in_a_run_is_no_image_and_the_others_go_on(bench: StandIn) -> None:
-    gone, kept = bench.add(seconds=0.2), bench.add(seconds=0.2)
-    process = bench.start(*RUN, "--blocks", "3", "--store", bench.store)
-    wait_until(lambda: len(bench.records()) >= 2)  # the first block is over
-    bench.client.remove_image(bench.image(gone).name, force=True)
-    code, said = finish(process)
-    assert code == 0, said
-    ends = Counter((record["variant"]["version"], record["status"]) for record in map(body, bench.records().values()))
-    versions = {name: name.split("-")[1] for name in (gone, kept)}
-    assert ends[versions[kept], "ok"] == 3
-    assert ends[versions[gone], "no-image"] >= 1
-    assert ends[versions[gone], "no-image"] + ends[versions[gone], "ok"] == 3
-    reasons = {record["reason"] for record in map(body, bench.records().values()) if record["status"] == "no-image"}
+    came, version = delete_image(bench)
+    assert came.code == 0, came.said
+    ends = Counter((each["variant"]["version"] == version, each["status"]) for each in bodies(bench))
+    assert ends[False, "ok"] == 3
+    assert ends[True, "no-image"] >= 1
+    assert ends[True, "no-image"] + ends[True, "ok"] == 3
+    reasons = {each["reason"] for each in bodies(bench) if each["status"] == "no-image"}
     assert all("is gone; run `bench build`" in reason for reason in reasons)
     names = [name for each in bench.client.images() for name in each.get("RepoTags") or []]
-    assert bench.image(gone).name not in names, "nothing was pulled, and nothing built"
+    assert bench.image(f"numpy-{version}-").name not in names, "nothing was pulled, and nothing built"
+    assert not came.lost
 
 
 def test_a_tag_on_another_image_than_was_planned_is_not_measured(bench: StandIn) -> None:
@@ -149,6 +127,49 @@ def test_a_tag_on_another_image_than_was_planned_is_not_measured(bench: StandIn)
     assert found[kept.split("-")[1]]["status"] == "ok"
     assert found[other.split("-")[1]]["status"] == "no-image"
     assert "another image than was planned" in found[other.split("-")[1]]["reason"]
+
+
+def test_the_timed_windows_of_two_runs_at_once_never_overlap(bench: StandIn) -> None:
+    windows, codes = run_two(bench)
+    assert codes == [0, 0]
+    assert len(windows) == 6
+    assert all(sooner[1] <= later[0] for sooner, later in pairwise(windows)), windows
+    assert all(end - begin >= 0.5 for begin, end in windows)
+
+
+@pytest.mark.parametrize("step_s", [86400.0, -86400.0])
+def test_a_clock_that_is_set_in_a_trial_changes_neither_times_nor_order_and_is_flagged(
+    bench: StandIn, step_s: float
+) -> None:
+    came = set_clock(bench, step_s)
+    assert came.code == 0, came.said
+    records = sorted(bodies(bench), key=lambda each: each["provenance"]["sequence"])
+    assert [each["block"] for each in records] == [0, 1]
+    first, second = (each["observed"]["conditions"] for each in records)
+    assert first["clock_drift_s"] == pytest.approx(86400, abs=1)
+    assert second["clock_drift_s"] < 0.5
+    assert all(3.0 <= each["window_s"] < 6.0 for each in (first, second))
+    assert all(0 < each["observed"]["wall_s"] < 60 for each in records)
+    judged = [judge_record(Record.model_validate(each)) for each in records]
+    assert ["clock-jump" in each.suspicions for each in judged] == [True, False]
+    assert bench(*command(bench, 3)).code == 0
+    runs = {each["block"]: each["provenance"]["run"] for each in bodies(bench)}
+    assert runs[0] == runs[1] < runs[2], "the later run comes later, though the clock says otherwise"
+
+
+def test_a_disk_that_fills_up_ends_the_run_and_loses_nothing(bench: StandIn) -> None:
+    came = fill_disk(bench)
+    if came is None:
+        give_up("a file system of its own can be mounted by root alone")
+    try:
+        assert came.code == StoreError.exit_code
+        assert "the disk is full" in came.said
+        assert came.lost == 0
+        assert bench("verify", "--store", bench.store).code == 0
+        assert bench(*command(bench, 4)).code == 0
+        assert [status for _, _, status in statuses(bench)] == ["ok"] * 4
+    finally:
+        unmount(bench)
 
 
 @pytest.fixture
