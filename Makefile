@@ -4,7 +4,7 @@ VENV   ?= .venv
 BENCH  := $(VENV)/bin/bench
 READY  := $(VENV)/.ready
 
-.PHONY: help setup build-images demo test lint lock audit format perf perf-backends clean
+.PHONY: help setup build-images demo test lint lock audit format perf perf-backends faults clean
 
 help:            ## what can be typed here
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 16
@@ -51,6 +51,9 @@ perf: $(READY)   ## the tool's own speed, printed; nothing here is a test
 
 perf-backends: $(READY)  ## every backend beside a script written by hand, in the same image, in turn
 	$(VENV)/bin/python -m benchmarks.backends
+
+faults: $(READY) ## every fault brought about on a real engine, and what became of the run; nothing here is a test
+	$(VENV)/bin/python -m benchmarks.faults
 
 clean:           ## the virtual environment and what tools left behind; never a store
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -148,12 +148,11 @@ def reap() -> None:
     Those of a living one stay.
     """
     from orchestrator.engines.docker import DockerEngine
-    from orchestrator.engines.docker import reap as remove_dead
     from orchestrator.screen.plain import say
 
     engine = DockerEngine()
     engine.check()
-    found = remove_dead(engine.client)
+    found = engine.reap()
     for name in found.removed:
         say(f"removed {name}")
     say(f"{len(found.removed)} removed; {found.alive} belong to living runs, {found.unknown} to runs elsewhere")

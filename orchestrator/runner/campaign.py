@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 from orchestrator.builder.build import build_images
 from orchestrator.catalog.work import read_networks
 from orchestrator.engines.choose import choose_engine
-from orchestrator.engines.docker import DockerEngine, reap
+from orchestrator.engines.docker import DockerEngine
 from orchestrator.errors import NoEngineError
 from orchestrator.host.site import read_config
 from orchestrator.render.image import render_image
@@ -126,7 +126,7 @@ def run_todo(
     todo: Todo, *, failed: dict[str, str], on_event: Callable[[Event], None], announce: Callable[[str], None]
 ) -> int:
     """Run what is left; returns the number of records. `failed`: image name -> why it is not there."""
-    if isinstance(todo.chosen.engine, DockerEngine) and (found := reap(todo.chosen.engine.client).removed):
+    if isinstance(todo.chosen.engine, DockerEngine) and (found := todo.chosen.engine.reap().removed):
         announce(f"removed {len(found)} containers that a dead run had left")
     prepared = _prepare(todo, failed, announce)
     if isinstance(todo.chosen.engine, DockerEngine):

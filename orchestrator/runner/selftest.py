@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from orchestrator.analysis.compare import Thresholds, compare
 from orchestrator.analysis.wording import SCOPE
 from orchestrator.engines.choose import Chosen, choose_engine
-from orchestrator.engines.docker import DockerEngine, reap
+from orchestrator.engines.docker import DockerEngine
 from orchestrator.engines.fake import FakeEngine
 from orchestrator.runner.planted import CHECKS, NODES, chain_workload, check_trials, plan_checks, pretend
 from orchestrator.runner.run import run_plan
@@ -129,7 +129,7 @@ def _measure(
 ) -> list[Record]:
     """Every trial, whatever the store holds of earlier self-tests: only these records are judged."""
     if isinstance(chosen.engine, DockerEngine):
-        reap(chosen.engine.client)
+        chosen.engine.reap()
     names = [variant.id for variant in planned.plan.variants]
     setup = make_setup(
         planned.plan,

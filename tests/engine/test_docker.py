@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -325,6 +326,9 @@ def test_a_killed_orchestrators_container_ends_itself_and_is_reaped_and_others_s
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert engine.client.wait(orphan, timeout=int(deadline_s(wanted)) + 6)["StatusCode"] != 0
+        state = engine.client.inspect_container(orphan)["State"]
+        begin, end = (datetime.fromisoformat(state[name][:19]) for name in ("StartedAt", "FinishedAt"))
+        assert (end - begin).total_seconds() <= deadline_s(wanted) + 2.0
         assert reap(engine.client).removed == ("orphan",)
         assert engine.client.inspect_container(mine)["State"]["Status"] == "created"
     finally:

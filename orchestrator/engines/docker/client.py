@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 CONNECT_TIMEOUT_S = 2
+OPEN_TIMEOUT_S = 10
+"""For the whole of the first meeting, a byte at a time included."""
 CALL_TIMEOUT_S = 60
 """For every call but the wait for a container's end: a phase that takes longer has lost its engine."""
 DEFAULT_ADDRESS = "unix:///var/run/docker.sock"

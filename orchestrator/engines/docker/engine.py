@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator.engines.cgroup import find_neighbours
 from orchestrator.engines.docker import client as connection
-from orchestrator.engines.docker.client import describe_engine, failures, open_client
+from orchestrator.engines.docker.client import OPEN_TIMEOUT_S, describe_engine, failures, open_client
 from orchestrator.engines.docker.deadline import within
 from orchestrator.engines.docker.images import find_image
 from orchestrator.engines.docker.isolation import find_weakened
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from docker import APIClient
 
+    from orchestrator.engines.docker.reap import Reaped
     from orchestrator.engines.watch import Watched
     from orchestrator.nouns.image import Image
     from orchestrator.nouns.launch import Launch
@@ -58,7 +59,7 @@ class DockerEngine:
     def client(self) -> APIClient:
         """The connection, made on first use. Raises NoEngineError."""
         if self._client is None:
-            self._client = open_client(self._host)
+            self._client = within(OPEN_TIMEOUT_S, "say which version it is", lambda: open_client(self._host))
         return self._client
 
     def check(self) -> str:
@@ -84,6 +85,13 @@ class DockerEngine:
             raise NoEngineError(f"the engine went away: {describe_failure(error)}") from error
         self._digests[held.id] = held.digests
         return held.id
+
+    def reap(self) -> Reaped:
+        """Remove what dead runs left behind. Raises NoEngineError."""
+        try:
+            return self._ask("remove containers", reap)
+        except failures() as error:
+            raise NoEngineError(f"the engine went away: {describe_failure(error)}") from error
 
     def interrupt(self) -> None:
         """End the run in progress, and every later one at once; a second call kills."""
