@@ -59,17 +59,14 @@ def read_status(store: Store, *, limits: Limits | None = None) -> list[RunStatus
     """Of every command that was given, its latest run; in the order in which they came."""
     runs = read_runs(store)
     latest = {run.command: run for run in runs}
-    held = is_held(store)
-    return [
-        _describe(store, run, alive=held and run is runs[-1], limits=limits)
-        for run in runs
-        if run is latest[run.command]
-    ]
+    chosen = [run for run in runs if run is latest[run.command]]
+    return [_describe(store, run, newest=run is runs[-1], limits=limits) for run in chosen]
 
 
-def _describe(store: Store, run: Run, *, alive: bool, limits: Limits | None) -> RunStatus:
+def _describe(store: Store, run: Run, *, newest: bool, limits: Limits | None) -> RunStatus:
     owner = read_owner(run.owner)
-    alive = alive and check_life(owner) is not Life.DEAD
+    # the lock last: whoever looks whether it is free has it for that moment
+    alive = newest and check_life(owner) is not Life.DEAD and is_held(store)
     keys = {cell: run.keys[cell.id] for cell in run.plan.cells}
     outlook = look_ahead(run.plan, keys, store, limits=limits)
     most = sum(outlook.most.values())

@@ -15,7 +15,14 @@ import pytest
 
 from orchestrator.engines.fake import FakeEngine, answer, fail, make_reply
 from orchestrator.engines.local.folder import remove_orphans
-from orchestrator.errors import BuildError, InterruptedRunError, NoEngineError, TerminatedRunError, UsageError
+from orchestrator.errors import (
+    BuildError,
+    InterruptedRunError,
+    NoEngineError,
+    StuckError,
+    TerminatedRunError,
+    UsageError,
+)
 from orchestrator.host.topology import Core
 from orchestrator.nouns.image import Image
 from orchestrator.nouns.launch import End, Launch, Outcome
@@ -171,6 +178,16 @@ def test_an_engine_that_stays_away_ends_the_run(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(NoEngineError, match="the same command resumes"):
         run(Gone(), publish=records.append)
     assert [record.status for record in records] == [Status.ENGINE_LOST]
+
+
+def test_nothing_runs_beside_what_cannot_be_ended() -> None:
+    engine = FakeEngine(failures={"*": End.STUCK})
+    records: list[Record] = []
+    with pytest.raises(StuckError, match=r"nothing more is measured beside it on CPU 255: .*resumes"):
+        run(engine, publish=records.append)
+    assert [record.status for record in records] == [Status.STUCK]
+    assert len(engine.launches) == 1
+    assert Status.STUCK in RETRIED
 
 
 def test_a_resumed_run_executes_the_rest_under_the_same_keys() -> None:
