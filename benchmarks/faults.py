@@ -33,7 +33,6 @@ from tests.engine.faults import (
     run_two,
     send_signal,
     set_clock,
-    unmount,
 )
 from tests.engine.faults import command as matrix
 from tests.engine.proxy import Proxy
@@ -41,7 +40,7 @@ from tests.engine.standin import INSIDE, StandIn
 from tests.flow.test_kills import KILLS, TRIALS, Killed, survive_kills
 from tests.flow.test_matrix import done, records
 
-LINE = "{:<34} {:<34} {:<34} {:>5} {:>7} {:>8}"
+LINE = "{:<36} {:<42} {:<42} {:>5} {:>7} {:>8}"
 
 
 class Row(NamedTuple):
@@ -100,8 +99,7 @@ def stand_in(engine: DockerEngine) -> Iterator[StandIn]:
         try:
             yield made
         finally:
-            made.end_all()
-            made.remove_images()
+            made.close()
 
 
 def say(came: Came) -> str:
@@ -194,7 +192,6 @@ def measure_disk(engine: DockerEngine) -> Row:
             return Row("disk full", expected, "not tried: root alone can mount one", 0, 0, 0.0)
         again = bench(*matrix(bench, 4))
         row = make_row("disk full", expected, came, bench)
-        unmount(bench)
         kinds = ", ".join(sorted({status for _, _, status in came.statuses}))
         return row._replace(seen=f"exit {came.code}: {kinds}; then exit {again.code}")
 

@@ -4,6 +4,7 @@ bench-store.json                        {"schema": 1}
 records/<kk>/<key>.b<block>.<attempt>.json   the truth; kk are the key's first two digits
 index/records.parquet                   disposable
 sboms/<image id>.json                   what was installed in the images that the records name
+runs/<run>.json                         what each run was to measure; nothing of what became of it
 """
 
 from __future__ import annotations

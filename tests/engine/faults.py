@@ -154,11 +154,8 @@ def send_signal(bench: StandIn, number: int) -> Came:
 
 
 def fill_disk(bench: StandIn) -> Came | None:
-    """The store on a file system of 6 MiB of its own, full after the first record, and with room again when this
-    returns; None where this user may mount none."""
-    bench.store.mkdir(mode=0o700)
-    mount = ["mount", "-t", "tmpfs", "-o", "size=6m,mode=0700", "none", str(bench.store)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
+    """After the first record, with room again when this returns; None where this user may mount no file system."""
+    if not bench.mount_store():
         return None
     bench.add(seconds=0.2)
     process = bench.start(*command(bench, 4))
@@ -173,11 +170,6 @@ def fill_disk(bench: StandIn) -> Came | None:
     came = inject(bench, process, fill)
     filler.unlink()
     return came
-
-
-def unmount(bench: StandIn) -> None:
-    """After `fill_disk`."""
-    subprocess.run(["umount", str(bench.store)], check=True)
 
 
 def set_clock(bench: StandIn, step_s: float) -> Came:

@@ -37,7 +37,6 @@ from tests.engine.faults import (
     run_two,
     set_clock,
     statuses,
-    unmount,
     wait_until,
 )
 from tests.engine.proxy import Proxy
@@ -59,8 +58,7 @@ def bench(engine: DockerEngine, base_image: str, tmp_path: Path) -> Iterator[Sta
     assert base_image
     made = StandIn(tmp_path, engine.client)
     yield made
-    made.end_all()
-    made.remove_images()
+    made.close()
 
 
 @pytest.fixture
@@ -163,15 +161,12 @@ def test_a_disk_that_fills_up_ends_the_run_and_loses_nothing(bench: StandIn) -> 
     came = fill_disk(bench)
     if came is None:
         give_up("a file system of its own can be mounted by root alone")
-    try:
-        assert came.code == StoreError.exit_code
-        assert "the disk is full" in came.said
-        assert came.lost == 0
-        assert bench("verify", "--store", bench.store).code == 0
-        assert bench(*command(bench, 4)).code == 0
-        assert [status for _, _, status in statuses(bench)] == ["ok"] * 4
-    finally:
-        unmount(bench)
+    assert came.code == StoreError.exit_code
+    assert "the disk is full" in came.said
+    assert came.lost == 0
+    assert bench("verify", "--store", bench.store).code == 0
+    assert bench(*command(bench, 4)).code == 0
+    assert [status for _, _, status in statuses(bench)] == ["ok"] * 4
 
 
 def test_the_next_start_ends_what_a_killed_run_left(bench: StandIn) -> None:
