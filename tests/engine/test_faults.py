@@ -176,11 +176,10 @@ def test_the_next_start_ends_what_a_killed_run_left(bench: StandIn) -> None:
     inject(bench, process, process.kill)
     (left,) = containers(bench, running=True)
     process = bench.start(*command(bench))
-    wait_until(lambda: left["Id"] not in {each["Id"] for each in containers(bench)}, seconds=10)
+    wait_until(lambda: left["Id"] not in {each["Id"] for each in containers(bench)})
     process.send_signal(signal.SIGINT)
     code, said = finish(process)
-    assert code == 130
-    assert "a dead run had left" in said
+    assert code == 130, said
     assert not containers(bench)
 
 

@@ -65,6 +65,9 @@ def test_symbolic_links_are_refused(store: Store, tmp_path: Path) -> None:
     store.records.rename(tmp_path / "elsewhere")
     store.records.symlink_to(tmp_path / "elsewhere")
     assert "symbolic link" in refused(store.root)
+    store.records.unlink()
+    (store.root / "runs").symlink_to(tmp_path / "elsewhere")
+    assert "symbolic link" in refused(store.root)
 
 
 def test_a_store_that_everybody_may_write_to_is_refused(store: Store) -> None:
