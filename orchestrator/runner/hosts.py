@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import StoreError
-from orchestrator.store.files import list_entries
+from orchestrator.store.files import list_files
 from orchestrator.store.index import read_index
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def refuse_other_host(store: Store, keys: Iterable[str], host: Mapping[str, str | None]) -> None:
     """Raises StoreError where another CPU measured some of them: the rest would not be comparable with those."""
     here = host.get("cpu_model")
-    if here is None or not list_entries(store):
+    if here is None or not list_files(store).entries:
         return
     wanted = set(keys)
     columns = read_index(store).table.select(["key", "host_cpu"]).to_pydict()

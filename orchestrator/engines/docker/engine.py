@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from orchestrator.engines.cgroup import find_neighbours
 from orchestrator.engines.docker import client as connection
@@ -13,16 +13,17 @@ from orchestrator.engines.docker.deadline import within
 from orchestrator.engines.docker.images import find_image
 from orchestrator.engines.docker.isolation import find_weakened
 from orchestrator.engines.docker.launch import VOLUME, create_container, make_tar
+from orchestrator.engines.docker.outcome import decide, observe, without_process
 from orchestrator.engines.docker.process import Container
 from orchestrator.engines.docker.read import read_log, read_results
 from orchestrator.engines.docker.reap import reap
 from orchestrator.engines.docker.unremoved import Unremoved
-from orchestrator.engines.taxonomy import Ending, decide_end, describe_failure, split_status
+from orchestrator.engines.taxonomy import describe_failure
 from orchestrator.engines.watch import Interrupts, OutlivedError, watch
 from orchestrator.engines.witness import Witness
 from orchestrator.errors import BuildError, NoEngineError
 from orchestrator.host.canary import Calm
-from orchestrator.nouns.launch import End, Observed, Outcome
+from orchestrator.nouns.launch import End, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from docker import APIClient
 
     from orchestrator.engines.docker.reap import Reaped
-    from orchestrator.engines.watch import Watched
     from orchestrator.nouns.image import Image
     from orchestrator.nouns.launch import Launch
     from orchestrator.nouns.variant import Variant
@@ -110,7 +110,7 @@ class DockerEngine:
         lost: tuple[type[Exception], ...] = (NoEngineError, *failures())
         begin = time.monotonic()
         if self._interrupts.count:
-            return _without_process(End.INTERRUPTED, "stopped by the user before it began", begin)
+            return without_process(End.INTERRUPTED, "stopped by the user before it began", begin)
         try:
             self._ask("remove containers", self._unremoved.remove)
             self._unremoved.add(launch.name)
@@ -123,7 +123,7 @@ class DockerEngine:
             if launch.gpus and NO_GPU_DRIVER in describe_failure(error):
                 message = f"{launch.name}: the engine cannot pass a GPU into a container: {describe_failure(error)}"
                 raise BuildError(f"{message}; install the NVIDIA Container Toolkit and restart it") from error
-            outcome = _without_process(End.ENGINE_LOST, describe_failure(error), begin)
+            outcome = without_process(End.ENGINE_LOST, describe_failure(error), begin)
         finally:
             # An engine that is gone cannot: the next call of `check` or `run` does it, or `reap` after this process.
             with suppress(*lost):
@@ -161,21 +161,21 @@ class DockerEngine:
             witness.close()
             process.hang_up()
         if isinstance(watched.failure, OutlivedError) and (reason := self._find_stuck()):
-            return _without_process(End.STUCK, f"{watched.failure}: {reason}", started)
+            return without_process(End.STUCK, f"{watched.failure}: {reason}", started)
         if watched.failure is not None:
             # Its counters were not final and its files may still change: nothing of it is kept.
             raise watched.failure
         seen = self._ask("inspect a container", lambda client: client.inspect_container(container))
         state = seen["State"]
         results = self._ask("give back files", lambda client: read_results(client, container, launch.results))
-        ending = _decide(watched, state, process)
+        ending = decide(watched, state, process)
         return Outcome(
             end=ending.end,
             detail=ending.detail,
             files={result.path: result.content for result in results if result.rejected is None},
             rejected=tuple(result.rejected for result in results if result.rejected is not None),
             log_tail=self._ask("give back a log", lambda client: read_log(client, container)),
-            observed=_observe(launch, process, watched, ending).model_copy(
+            observed=observe(launch, process, watched, ending).model_copy(
                 update={
                     "conditions": witness.conclude(),
                     "image_digests": self._digests.get(launch.image, ()),
@@ -194,40 +194,3 @@ class DockerEngine:
             except APIError as error:
                 return describe_failure(error)
         return ""
-
-
-def _decide(watched: Watched, state: dict[str, Any], process: Container) -> Ending:
-    exit_code, number = split_status(int(state["ExitCode"]))
-    oom = bool(state.get("OOMKilled")) or bool(process.counted.oom_kills)
-    return decide_end(watched, oom=oom, exit_code=exit_code, signal_number=number)
-
-
-def _observe(launch: Launch, process: Container, watched: Watched, ending: Ending) -> Observed:
-    """`wall_s` holds the engine's own work of starting the process: an upper bound of its life, never a lower one."""
-    return Observed(
-        wall_s=watched.wall_s,
-        overhead_s=0.0,  # known once the container is removed
-        cpu_s=process.counted.cpu_s,
-        peak_bytes=process.counted.peak_bytes,
-        throttled_periods=process.counted.throttled_periods,
-        oom_killed=ending.oom,
-        exit_code=ending.exit_code,
-        signal=ending.signal,
-        image_id=launch.image,
-        container=True,
-        unavailable=process.unavailable(watched.ended_at),
-    )
-
-
-def _without_process(end: End, detail: str, begin: float) -> Outcome:
-    reason = "there was no process to look at"
-    return Outcome(
-        end=end,
-        detail=detail,
-        observed=Observed(
-            wall_s=0.0,
-            overhead_s=time.monotonic() - begin,
-            container=True,
-            unavailable=dict.fromkeys(("cpu_s", "peak_bytes", "throttled_periods", "oom_killed"), reason),
-        ),
-    )
