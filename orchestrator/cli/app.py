@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from orchestrator import __version__
-from orchestrator.cli import answers, catalogue, check, data, history, images, measure, peak, published, selftest
+from orchestrator.cli import (
+    answers,
+    catalogue,
+    check,
+    data,
+    history,
+    images,
+    measure,
+    peak,
+    published,
+    report,
+    selftest,
+)
 from orchestrator.errors import BenchError, InterruptedRunError, TerminatedRunError
 from orchestrator.report.escape import clean_text
 
@@ -58,6 +70,7 @@ for _command in (
     answers.results,
     answers.sweep,
     answers.compare,
+    report.report,
     published.published,
     check.check,
     history.history,

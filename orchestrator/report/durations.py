@@ -28,6 +28,12 @@ def show_interval(low: float | None, high: float | None) -> str:
     return f"{low * scale:.{digits}f}-{high * scale:.{digits}f} {unit}"
 
 
+def show_round(seconds: float) -> str:
+    """`200 ms` of a round number, as an axis has them."""
+    scale, unit = _unit(seconds * (1 + 1e-9))
+    return f"{seconds * scale:.4g} {unit}"
+
+
 def show_chance(value: float | None) -> str:
     """`0.034` of a p- or q-value; nobody can tell those below a thousandth apart."""
     if value is None:

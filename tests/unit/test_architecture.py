@@ -47,7 +47,7 @@ HEAVY = {
     "pandas": {"store", "analysis", "report"},
     "pyarrow": {"store", "report"},
     "scipy": {"stats"},
-    "jinja2": {"render"},
+    "jinja2": {"render", "report"},
     "rich": {"screen", "report", "cli"},
     "typer": {"cli"},
     "uv": {"builder", "engines"},

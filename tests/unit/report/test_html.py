@@ -1,0 +1,140 @@
+"""Is the page complete and inert, whatever the records say?"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import ValidationError
+
+from orchestrator.analysis.overview import survey_records
+from orchestrator.nouns.record import Record, Status
+from orchestrator.nouns.variant import Blas
+from orchestrator.report.escape import xml_text
+from orchestrator.report.html import _clean, render_page
+from orchestrator.store.reading import Problem
+from tests.makers import provenance, record, timed, variant
+from tests.pages import read_inert
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "</script><script>alert(1)</script>",
+    "</style><style>@import url(http://x)</style>",
+    "</title><base href=http://x>",
+    "javascript:alert(1)",
+    "<!-- <svg/onload=alert(1)> -->",
+    "&lt;b&gt; &amp;amp; &#60;",
+    "{{ 7 * 7 }}{% raw %}",
+    "\x1b]0;owned\x07\x00\x9b31m",
+    "\u202egnp.exe\u2066\u200f\u061c",
+    "line\nbreak\u2028\u2029",
+]
+ROOT = Path("/somebody/store")
+
+
+def make(records: Sequence[Record], problems: Sequence[Problem] = (), **options: Any) -> str:
+    return render_page(survey_records(records, {}), problems, root=ROOT, **options)
+
+
+def store_of_three() -> list[Record]:
+    """OpenBLAS and a faster MKL in five blocks, an ATLAS that failed, and one more whose label lies."""
+    chance = random.Random(1)
+    records = [timed(variant(), block, chance.uniform(0.099, 0.101)) for block in range(5)]
+    records += [timed(variant(blas=Blas.MKL), block, chance.uniform(0.079, 0.081)) for block in range(5)]
+    records += [record(variant=variant(blas=Blas.ATLAS), status=Status.TIMEOUT, reason="600 s")]
+    return [*records, record(variant=variant(blas=Blas.BLIS), block=1)]
+
+
+def test_a_page_says_what_was_measured_compared_proved_and_lost() -> None:
+    damaged = Problem(ROOT / "records" / "ab" / "x.json", "damaged", f"{ROOT}/records/ab/x.json is torn")
+    unseen = variant(framework="neon", unverified="no Python 2 image")
+    page = read_inert(make(store_of_three(), [damaged], rows=[unseen, variant()], title="Monday's run"))
+    text = page.text
+    assert text.count("Monday's run") == 2
+    assert "Scope: these image builds on this machine" in text
+    assert "4 builds of 1 framework on 1 workload: 10 of 12 trials valid, 2026-01-01." in text
+    assert "1 faster, 2 invalid" in text
+    assert re.search(r"1\.25\d*x faster \(95 % CI [\d.]+-[\d.]+, 5 blocks, paired t, Holm 1\)", text)
+    assert "timeout: 600 s" in text
+    assert "invalid(claim:blas): label says blis, mapped: openblas" in text
+    assert "BLAS mkl 2020.4" in text
+    assert "mapped: /usr/lib/x86_64-linux-gnu/libmkl_rt.so" in text
+    assert "bench/numpy:0123456789ab sha256:abab" in text
+    assert "no Python 2 image no record" in text
+    assert "records/ab/x.json damaged records/ab/x.json is torn" in text
+    assert "/somebody" not in text
+    assert "times the time of the reference: faster" in text
+    assert "AMD EPYC" in text
+
+
+def test_the_same_store_gives_the_same_page() -> None:
+    assert make(store_of_three()) == make(store_of_three())
+
+
+def test_an_empty_store_gives_a_page_too() -> None:
+    assert "no records yet" in read_inert(make([])).text
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_a_hostile_text_is_shown_as_it_is_and_does_nothing(hostile: str) -> None:
+    host = {"cpu_model": hostile, hostile: hostile}
+    failed = record(status=Status.ERROR, reason=hostile, provenance=provenance(host=host, engine=hostile))
+    problem = Problem(ROOT / "records" / f"{hostile}.json".replace("/", ""), hostile, hostile)
+    row = variant(framework="neon", unverified=hostile)
+    page = read_inert(make([failed], [problem], rows=[row], title=hostile))
+    shown = " ".join(xml_text(hostile).split())
+    assert page.text.count(shown) >= 7, page.text
+
+
+def strings(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where a document holds a text."""
+    if isinstance(value, str):
+        yield path
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from strings(inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from strings(inner, (*path, index))
+
+
+def replaced(value: Any, path: tuple[Any, ...], text: str) -> Any:
+    if not path:
+        return text
+    copied = dict(value) if isinstance(value, dict) else list(value)
+    copied[path[0]] = replaced(value[path[0]], path[1:], text)
+    return copied
+
+
+def test_no_text_of_a_record_gets_out_of_its_place() -> None:
+    everything = "".join(HOSTILE)
+    rows = [variant(pip=("numpy==1",), apt=("a",), why="w", blas_alternative="/x"), variant(blas=Blas.MKL)]
+    records: list[Record] = []
+    fields = set()
+    for row in rows:
+        document = timed(row, 0, 0.1, reason="r").model_dump(mode="json")
+        for path in strings(document):
+            try:
+                spoiled = Record.model_validate_json(json.dumps(replaced(document, path, everything)), strict=True)
+            except ValidationError:
+                continue  # a name, a version, a status: no text of that kind is one
+            records.append(spoiled.model_copy(update={"block": len(records)}))
+            fields.add(".".join(str(part) for part in path if not isinstance(part, int)))
+    assert len(fields) > 40, sorted(fields)
+    assert {"reason", "key", "cell", "provenance.engine", "variant.why", "reported.evidence.libraries.core"} <= fields
+    page = read_inert(make(records))
+    assert page.text.count(" ".join(xml_text("<script>alert(1)</script>").split())) > 40
+
+
+def test_what_is_no_text_for_people_is_a_mistake() -> None:
+    with pytest.raises(TypeError, match="None"):
+        _clean(None)
