@@ -83,7 +83,7 @@ class LockError(BenchError):
 
 
 class IntegrityError(BenchError):
-    """Records of the store are damaged."""
+    """Records of the store are damaged, or `bench import` refused a part of what it was given."""
 
     exit_code = 9
 

@@ -63,6 +63,8 @@ class Overview:
     valid: int
     started: tuple[str, str]
     """Of the first and the last attempt; empty where there is none."""
+    origins: tuple[tuple[str, int], ...]
+    """What trials were imported from -> how many: none of them was measured for this store."""
     tools: tuple[str, ...]
     """Versions of bench that wrote the records."""
     settings: tuple[Setting, ...]
@@ -91,6 +93,7 @@ def survey_records(
         trials=len(trials),
         valid=sum(trial.valid for trial in trials),
         started=(moments[0], moments[-1]) if moments else ("", ""),
+        origins=tuple(sorted(Counter(trial.record.origin for trial in trials if trial.record.origin).items())),
         tools=tuple(sorted({record.provenance.bench for record in records})),
         settings=_find_settings(trials),
         results=tuple(zip(summaries, place_summaries(summaries, records, networks, limits=limits), strict=True)),

@@ -50,7 +50,7 @@ def judge_trials(
     expected: Mapping[str, Mapping[str, Expected]] | None = None,
     limits: Limits | None = None,
 ) -> list[Judged]:
-    """One judged record per trial: the last attempt that counts, or the last one where none does.
+    """One judged record per trial: the last attempt that counts, or the last one where none does; imported ones last.
 
     `expected` gives what a workload's outputs must be, by workload and output name; the seed is the records'. `limits`
     says from where on a disturbance is flagged.
@@ -92,5 +92,5 @@ def read_host(record: Record) -> Context:
     return tuple(sorted((f"host.{name}", str(value)) for name, value in host.items() if not name.startswith(_PASSING)))
 
 
-def _rank(record: Record) -> tuple[bool, int]:
-    return record.status not in RETRIED, record.attempt
+def _rank(record: Record) -> tuple[bool, bool, int]:
+    return record.status not in RETRIED, not record.origin, record.attempt

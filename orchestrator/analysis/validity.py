@@ -51,13 +51,12 @@ def judge_record(
     With `expected` (output name -> what it must be) the numbers are checked again on the host; without it, the
     error that the workload reports must at least be there.
     """
-    reply = record.reported
+    reply, flags = record.reported, _origin(record)
     if record.status != Status.OK:
-        return Validity((Finding(f"status:{record.status}", record.reason),))
+        return Validity((Finding(f"status:{record.status}", record.reason),), tuple(flags))
     if reply is None or reply.evidence is None or record.observed is None:
-        return Validity((Finding("claim:evidence", "the record of a successful run has no evidence"),))
+        return Validity((Finding("claim:evidence", "the record of a successful run has no evidence"),), tuple(flags))
     reasons: list[Finding] = []
-    flags: list[Finding] = []
     for check in _CHECKS:
         found = check(record, reply.evidence)
         reasons += found[0]
@@ -76,6 +75,11 @@ def judge_record(
     if expected is None and not reply.errors:
         flags.append(Finding("unproved:numerics", "the workload reports no error against the reference"))
     return Validity(tuple(reasons), tuple(flags))
+
+
+def _origin(record: Record) -> list[Finding]:
+    """Whoever wrote an imported record may have written anything: what it proves, it proves by its own word."""
+    return [Finding("foreign", f"imported from {record.origin}, not measured for this store")] if record.origin else []
 
 
 def _envelope(record: Record, reply: Reply, seen: Observed) -> list[Finding]:

@@ -147,6 +147,7 @@ def verify(*, store: StoreOption = None) -> None:
     path = find_store(store)
     verification = verify_store(open_store(path))
     show_problems(verification.problems)
-    say(f"{verification.records} sound records, {len(verification.damaged)} damaged, in {path}")
+    imported = f" ({verification.imported} of them imported)" if verification.imported else ""
+    say(f"{verification.records} sound records{imported}, {len(verification.damaged)} damaged, in {path}")
     if verification.damaged:
         raise IntegrityError(f"{len(verification.damaged)} records of {path} are damaged; the others are sound")

@@ -17,6 +17,7 @@ from orchestrator.cli import (
     data,
     history,
     images,
+    importing,
     measure,
     peak,
     published,
@@ -80,6 +81,7 @@ for _command in (
     selftest.selftest,
 ):
     app.command()(_command)
+app.command("import")(importing.import_store)
 app.add_typer(data.app)
 
 

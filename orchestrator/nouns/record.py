@@ -103,6 +103,7 @@ class Record(Noun):
     observed: Observed | None
     provenance: Provenance
     _unknown: Unknown = PrivateAttr(default=())
+    _origin: str = PrivateAttr(default="")
 
     @property
     def unknown(self) -> Unknown:
@@ -113,4 +114,15 @@ class Record(Noun):
         """The same record with such fields beside the known ones."""
         made = self.model_copy()
         made._unknown = unknown  # noqa: SLF001  (its own)
+        return made
+
+    @property
+    def origin(self) -> str:
+        """What it was imported from; empty for a record of this store's own runs. No part of the file."""
+        return self._origin
+
+    def with_origin(self, origin: str) -> Self:
+        """The same record as one that was measured elsewhere."""
+        made = self.model_copy()
+        made._origin = origin  # noqa: SLF001  (its own)
         return made

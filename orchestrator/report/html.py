@@ -54,6 +54,7 @@ def render_page(
             style_hash=digest,
             lede=_summarise(overview),
             scope=SCOPE,
+            origins=[(origin, say_number(count, "trial")) for origin, count in overview.origins],
             tables=tables,
             families=html_comparisons.make_families(overview),
             failures=html_results.find_failures(overview),

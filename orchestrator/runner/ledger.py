@@ -64,9 +64,12 @@ class Ledger:
             self.add(record)
 
     def add(self, record: Record) -> None:
-        """Take a record in, judged as for a comparison: the last attempt that counts stands for its trial."""
+        """Take a record in, judged as for a comparison: the last attempt that counts stands for its trial.
+
+        What was measured elsewhere makes nothing here precise.
+        """
         cell = self._cells.get(record.key)
-        if cell is None:
+        if cell is None or record.origin:
             return
         trial = judge_trials([record], limits=self._limits)[0]
         samples = record.reported.samples_s if record.reported is not None and trial.valid else ()

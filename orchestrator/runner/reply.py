@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import ValidationError
 
 from orchestrator.nouns.job import REPLY_BYTES, REPLY_SCHEMA, Reply
-from orchestrator.runner.strict import StrictError, read_strict
+from orchestrator.strict import StrictError, read_strict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

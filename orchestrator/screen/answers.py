@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from orchestrator.store.importing import Refused
     from orchestrator.store.reading import Problem
 
 SHOWN = 20
@@ -37,3 +38,11 @@ def show_problems(problems: Sequence[Problem]) -> None:
         say(f"not used: {problem}")
     if len(problems) > SHOWN:
         say(f"... and {len(problems) - SHOWN} more: bench verify")
+
+
+def show_refused(refused: Sequence[Refused]) -> None:
+    """Members of an archive that were not taken, on stderr."""
+    for each in refused[:SHOWN]:
+        say(f"refused: {each.path}: {each.reason}")
+    if len(refused) > SHOWN:
+        say(f"... and {len(refused) - SHOWN} more")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from orchestrator.store.folder import Store
 
 KEY = re.compile(r"[0-9a-f]{64}")
-_NAME = re.compile(r"([0-9a-f]{64})\.b(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.json")
+NAME = re.compile(r"([0-9a-f]{64})\.b(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.json")
 
 
 class Entry(NamedTuple):
@@ -68,7 +68,7 @@ def list_files(store: Store) -> Listing:
 
 def read_entry(entry: Entry) -> Record:
     """The record in a file. Raises BadRecordError where it cannot be read, is damaged, or is another one's."""
-    record = decode_record(_read(entry.path))
+    record = decode_record(read_file(entry.path))
     if (record.key, record.block, record.attempt) != (entry.key, entry.block, entry.attempt):
         raise BadRecordError(
             "damaged",
@@ -87,7 +87,7 @@ def _scan(folder: Path | str) -> list[os.DirEntry[str]]:
 
 
 def _entry(store: Store, folder: str, file: os.DirEntry[str]) -> Entry | None:
-    match = _NAME.fullmatch(file.name)
+    match = NAME.fullmatch(file.name)
     if match is None or folder != match[1][:2]:
         return None
     try:
@@ -98,7 +98,8 @@ def _entry(store: Store, folder: str, file: os.DirEntry[str]) -> Entry | None:
     return Entry(store.records, name, match[1], int(match[2]), int(match[3]), state.st_size, state.st_mtime_ns)
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """The bytes of a file of at most RECORD_BYTES. Raises BadRecordError where it is none, or larger."""
     # The file may come from somebody else's store: no link is followed, no FIFO waited for, no size trusted.
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -5,6 +5,7 @@ records/<kk>/<key>.b<block>.<attempt>.json   the truth; kk are the key's first t
 index/records.parquet                   disposable
 sboms/<image id>.json                   what was installed in the images that the records name
 runs/<run>.json                         what each run was to measure; nothing of what became of it
+foreign/<sha256>.json                   names of records that were imported, and from where
 """
 
 from __future__ import annotations
@@ -45,6 +46,11 @@ class Store:
     def sboms(self) -> Path:
         """A file per image that a record names."""
         return self.root / "sboms"
+
+    @property
+    def foreign(self) -> Path:
+        """Which of the records were measured elsewhere."""
+        return self.root / "foreign"
 
     @property
     def index(self) -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -85,14 +86,20 @@ def _schema() -> pa.Schema:
 
 
 def _load(path: Path) -> pa.Table:
-    """What the index holds; an empty table where it is missing, damaged, or of another version."""
+    """What the index holds; an empty table where it is missing, damaged, of another version or somebody else's."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     with contextlib.suppress(OSError, pa.ArrowException):
-        # ParquetFile, not read_table: this is one file, whatever the names of its folders look like.
-        with pq.ParquetFile(path) as file:
-            table = file.read()
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as source:
+            state = os.fstat(handle)
+            # Only the records prove themselves: an index that somebody else wrote is as good as none.
+            if not stat.S_ISREG(state.st_mode) or state.st_uid != os.geteuid():
+                return _schema().empty_table()
+            # ParquetFile, not read_table: this is one file, whatever the names of its folders look like.
+            with pq.ParquetFile(source) as file:
+                table = file.read()
         if table.schema.equals(_schema(), check_metadata=True):
             return table
     return _schema().empty_table()

@@ -100,7 +100,7 @@ def _inspect(path: Path) -> None:
         raise StoreError(f"the store {path} is not a folder; name another place with --store")
     if mode & stat.S_IWOTH:
         raise StoreError(f"everybody may write to the store {path}; `chmod o-w {path}`, or name another with --store")
-    for inner in ("records", "index", "runs", MARKER):
+    for inner in ("records", "index", "runs", "sboms", "foreign", MARKER):
         if (path / inner).is_symlink():
             raise StoreError(f"{path / inner} is a symbolic link; put the real one there, or name another store")
     schema = _schema(path)

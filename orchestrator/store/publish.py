@@ -35,7 +35,11 @@ def publish_record(store: Store, record: Record) -> Published:
     if not KEY.fullmatch(record.key) or record.block < 0 or record.attempt < 0:
         raise StoreError(f"{record.key!r} block {record.block} attempt {record.attempt} cannot name a record's file")
     data = encode_record(record)
-    path = store.records / record_name(record.key, record.block, record.attempt)
+    return publish_bytes(store, store.records / record_name(record.key, record.block, record.attempt), data)
+
+
+def publish_bytes(store: Store, path: Path, data: bytes) -> Published:
+    """The same for bytes that are to stand in the store as they are, two folders below its root at most."""
     try:
         placed = place_file(path, data)
     except OSError as error:
@@ -47,7 +51,7 @@ def publish_record(store: Store, record: Record) -> Published:
 def remove_leftovers(store: Store) -> list[Path]:
     """Remove temporary files whose writer, on this machine, is dead; returns what was removed."""
     removed = []
-    inside = [path for folder in (store.root, store.index.parent) if folder.is_dir() for path in folder.iterdir()]
+    inside = [path for folder in (store.root, store.index.parent, store.foreign) if folder.is_dir() for path in folder.iterdir()]
     for path in (*list_files(store).strays, *inside):
         if is_orphaned(path.name):
             with contextlib.suppress(OSError):

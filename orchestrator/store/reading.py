@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.store.encoding import BadRecordError
 from orchestrator.store.files import Entry, list_files, read_entry
+from orchestrator.store.foreign import read_origins
 from orchestrator.store.trim import Trimmer
 from orchestrator.store.writers import TEMPORARY, is_orphaned
 
@@ -39,6 +40,8 @@ class Verification:
     """What a look at every byte of the store found."""
 
     records: int
+    imported: int
+    """Of these records, the ones that were measured elsewhere."""
     problems: tuple[Problem, ...]
 
     @property
@@ -50,7 +53,7 @@ class Verification:
 def read_records(store: Store) -> tuple[list[Record], list[Problem]]:
     """Every record, by file name, and every file that is none. Never fatal."""
     listing = list_files(store)
-    found = list(read_entries(listing.entries))
+    found = list(read_entries(store, listing.entries))
     problems = [each for each in found if isinstance(each, Problem)]
     return [each for each in found if not isinstance(each, Problem)], problems + foreign_problems(listing.strays)
 
@@ -59,7 +62,7 @@ def read_trimmed(store: Store) -> tuple[list[Record], list[Problem]]:
     """The same without the values of outputs, for which there is no room where there are thousands."""
     listing, trimmer = list_files(store), Trimmer()
     records, problems = [], []
-    for found in read_entries(listing.entries):
+    for found in read_entries(store, listing.entries):
         if isinstance(found, Problem):
             problems.append(found)
         else:
@@ -69,15 +72,17 @@ def read_trimmed(store: Store) -> tuple[list[Record], list[Problem]]:
 
 def read_some(store: Store, keys: Collection[str]) -> Iterator[Record]:
     """The readable records of some cells, one after the other."""
-    found = read_entries(entry for entry in list_files(store).entries if entry.key in keys)
+    found = read_entries(store, (entry for entry in list_files(store).entries if entry.key in keys))
     return (each for each in found if not isinstance(each, Problem))
 
 
-def read_entries(entries: Iterable[Entry]) -> Iterator[Record | Problem]:
+def read_entries(store: Store, entries: Iterable[Entry]) -> Iterator[Record | Problem]:
     """What is in some files, one after the other."""
+    origins = read_origins(store)
     for entry in entries:
         try:
-            yield read_entry(entry)
+            record = read_entry(entry)
+            yield record.with_origin(origins[entry.name]) if entry.name in origins else record
         except BadRecordError as error:
             yield Problem(entry.path, error.kind, str(error))
 
@@ -91,15 +96,16 @@ def foreign_problems(strays: Iterable[Path]) -> list[Problem]:
 def verify_store(store: Store) -> Verification:
     """Read and hash every record, and list whatever else lies among them. Writes nothing."""
     listing = list_files(store)
-    records, problems = 0, []
-    for found in read_entries(listing.entries):
+    records, imported, problems = 0, 0, []
+    for found in read_entries(store, listing.entries):
         if isinstance(found, Problem):
             problems.append(found)
         else:
             records += 1
+            imported += bool(found.origin)
     left = [
         Problem(path, "leftover", _LEFT if is_orphaned(path.name) else _WRITING)
         for path in listing.strays
         if path.name.startswith(TEMPORARY)
     ]
-    return Verification(records, (*problems, *foreign_problems(listing.strays), *left))
+    return Verification(records, imported, (*problems, *foreign_problems(listing.strays), *left))

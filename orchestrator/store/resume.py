@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.nouns.record import RETRIED
 from orchestrator.store.files import list_files
+from orchestrator.store.foreign import read_origins
 from orchestrator.store.index import read_index
 from orchestrator.store.reading import Problem, foreign_problems
 
 if TYPE_CHECKING:
     from orchestrator.store.folder import Store
 
-_COLUMNS = ("key", "block", "status", "wall_s", "overhead_s")
+_COLUMNS = ("file", "key", "block", "status", "wall_s", "overhead_s")
 
 
 class Progress(NamedTuple):
@@ -22,7 +23,8 @@ class Progress(NamedTuple):
     done: frozenset[tuple[str, int]]
     """(key, block) of every trial that has an attempt which counts: not one whose cause was the infrastructure.
 
-    A damaged file does not count: its trial is run again under a new attempt number."""
+    A damaged file does not count: its trial is run again under a new attempt number. Nor does a record that was
+    measured elsewhere."""
     seconds: dict[str, float]
     """Key -> mean seconds of its attempts, from the start of the process to the end of what the engine does after it.
 
@@ -44,7 +46,10 @@ def read_progress(store: Store) -> Progress:
     done = set()
     seconds: dict[str, list[float]] = {}
     columns = (table.column(name).to_pylist() for name in _COLUMNS)
-    for key, block, status, wall_s, overhead_s in zip(*columns, strict=True):
+    origins = read_origins(store)
+    for file, key, block, status, wall_s, overhead_s in zip(*columns, strict=True):
+        if file in origins:
+            continue
         if status not in RETRIED:
             done.add((key, block))
         if wall_s:
@@ -54,11 +59,16 @@ def read_progress(store: Store) -> Progress:
 
 
 def next_attempt(store: Store, key: str, block: int) -> int:
-    """The number of the next attempt at a trial, from 1: above that of every file there is, damaged ones included."""
+    """The number of the next attempt at a trial, from 1: above that of every file there is, damaged ones included.
+
+    And above those of an import that was interrupted: what is called so may still come.
+    """
     prefix, suffix = f"{key}.b{block}.", ".json"
     numbers = [0]
-    for path in (store.records / key[:2]).glob(f"{prefix}*{suffix}"):
-        number = path.name.removeprefix(prefix).removesuffix(suffix)
+    present = [path.name for path in (store.records / key[:2]).glob(f"{prefix}*{suffix}")]
+    announced = [name.partition("/")[2] for name in read_origins(store) if name.startswith(f"{key[:2]}/{prefix}")]
+    for name in (*present, *announced):
+        number = name.removeprefix(prefix).removesuffix(suffix)
         if number.isdigit():
             numbers.append(int(number))
     return max(numbers) + 1

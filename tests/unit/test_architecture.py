@@ -28,6 +28,7 @@ FLOORS = {
     "engine": 2,
     "nouns": 1,
     "errors": 0,
+    "strict": 0,
     "paths": 0,
 }
 # Rooms of one floor that may not see each other would only be one more rule; a room may see its own floor's neighbours

@@ -51,7 +51,7 @@ def store_of_three() -> list[Record]:
     records = [timed(variant(), block, chance.uniform(0.099, 0.101)) for block in range(5)]
     records += [timed(variant(blas=Blas.MKL), block, chance.uniform(0.079, 0.081)) for block in range(5)]
     records += [record(variant=variant(blas=Blas.ATLAS), status=Status.TIMEOUT, reason="600 s")]
-    return [*records, record(variant=variant(blas=Blas.BLIS), block=1)]
+    return [*records, record(variant=variant(blas=Blas.BLIS, pip=("numpy==1.24.2",)), block=1)]
 
 
 def test_a_page_says_what_was_measured_compared_proved_and_lost() -> None:
@@ -69,11 +69,19 @@ def test_a_page_says_what_was_measured_compared_proved_and_lost() -> None:
     assert "BLAS mkl 2020.4" in text
     assert "mapped: /usr/lib/x86_64-linux-gnu/libmkl_rt.so" in text
     assert "bench/numpy:0123456789ab sha256:abab" in text
+    assert "1 image, 1 pin bench/numpy" in text
+    assert "numpy==1.24.2" in text
     assert "no Python 2 image no record" in text
     assert "records/ab/x.json damaged records/ab/x.json is torn" in text
     assert "/somebody" not in text
     assert "times the time of the reference: faster" in text
     assert "AMD EPYC" in text
+
+
+def test_what_was_imported_is_said_at_the_top_and_flagged_in_its_row() -> None:
+    page = read_inert(make([record().with_origin("<b>mail</b>.tar"), record(block=1)]))
+    assert "1 trial imported from <b>mail</b>.tar, not measured for this store" in page.text
+    assert "foreign: imported from <b>mail</b>.tar" in page.text
 
 
 def test_the_same_store_gives_the_same_page() -> None:

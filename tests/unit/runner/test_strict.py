@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from orchestrator.nouns.job import REPLY_BYTES
 from orchestrator.runner.reply import parse_reply
-from orchestrator.runner.strict import StrictError, read_strict
+from orchestrator.strict import StrictError, read_strict
 from tests.hostile_replies import GOOD, NOT_A_REPLY, NOT_STRICT, changed, check_heard, mutate
 from tests.makers import reply
 

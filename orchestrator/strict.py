@@ -16,6 +16,9 @@ INT_DIGITS = 20
 FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters, and surrogates: one alone parses, and then cannot be written as UTF-8."""
 
+# A string as a whole, also one that never ends, so that its brackets are not seen; or a bracket.
+_BRACKETS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
+
 
 class StrictError(ValueError):
     """What is wrong, in a sentence that names the place."""
@@ -47,22 +50,13 @@ def read_strict(data: bytes, limit: int) -> Any:
 
 
 def _check_depth(text: str) -> None:
-    depth, inside, escaped = 0, False, False
-    for character in text:
-        if inside:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == '"':
-                inside = False
-        elif character == '"':
-            inside = True
-        elif character in "[{":
+    depth = 0
+    for found in _BRACKETS.finditer(text):
+        if found[0] in "[{":
             depth += 1
             if depth > DEPTH:
                 raise StrictError(f"nested deeper than {DEPTH}")
-        elif character in "]}":
+        elif found[0] in "]}":
             depth -= 1
 
 
