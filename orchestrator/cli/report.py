@@ -28,10 +28,10 @@ def report(
     from orchestrator.runner.folders import find_store
     from orchestrator.screen.answers import show_answer, show_problems
     from orchestrator.store.opening import open_store
-    from orchestrator.store.reading import read_records
+    from orchestrator.store.reading import read_trimmed
 
     opened = open_store(find_store(store))
-    records, problems = read_records(opened)
+    records, problems = read_trimmed(opened)
     show_problems(problems)
     overview = survey_records(records, read_networks(), limits=read_config(pip={}).limits)
     page = render_page(overview, problems, root=opened.root, rows=read_variants().variants, title=title)

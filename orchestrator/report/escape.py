@@ -9,6 +9,7 @@ import unicodedata
 _SEQUENCE = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
 _FORMULA = frozenset("=+-@")
+_QUOTE = "'"
 
 
 def clean_text(text: str) -> str:
@@ -17,11 +18,14 @@ def clean_text(text: str) -> str:
 
 
 def csv_text(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula (CWE-1236): a quote in front of = + - @, after blanks as well."""
+    """A cell that no spreadsheet takes for a formula (CWE-1236): a quote in front of = + - @, after blanks as well.
+
+    A text that begins with a quote gets one too, so that taking one off gives every text back.
+    """
     # Tabs and returns begin a formula too; clean_text makes blanks of them. Full-width signs are read like narrow ones.
     cleaned = clean_text(text)
     first = unicodedata.normalize("NFKC", cleaned).lstrip()[:1]
-    return f"'{cleaned}" if first in _FORMULA else cleaned
+    return f"{_QUOTE}{cleaned}" if first in _FORMULA or cleaned.startswith(_QUOTE) else cleaned
 
 
 def markdown_text(text: str) -> str:

@@ -51,7 +51,12 @@ def publish_bytes(store: Store, path: Path, data: bytes) -> Published:
 def remove_leftovers(store: Store) -> list[Path]:
     """Remove temporary files whose writer, on this machine, is dead; returns what was removed."""
     removed = []
-    inside = [path for folder in (store.root, store.index.parent, store.foreign) if folder.is_dir() for path in folder.iterdir()]
+    inside = [
+        path
+        for folder in (store.root, store.index.parent, store.foreign)
+        if folder.is_dir()
+        for path in folder.iterdir()
+    ]
     for path in (*list_files(store).strays, *inside):
         if is_orphaned(path.name):
             with contextlib.suppress(OSError):

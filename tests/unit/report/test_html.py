@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pydantic import ValidationError
 
 from orchestrator.analysis.overview import survey_records
-from orchestrator.nouns.record import Record, Status
+from orchestrator.nouns.record import Status
 from orchestrator.nouns.variant import Blas
 from orchestrator.report.escape import xml_text
 from orchestrator.report.html import _clean, render_page
 from orchestrator.store.reading import Problem
+from tests.hostile_records import spoil_records
 from tests.makers import provenance, record, timed, variant
 from tests.pages import read_inert
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
+
+    from orchestrator.nouns.record import Record
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -103,40 +104,8 @@ def test_a_hostile_text_is_shown_as_it_is_and_does_nothing(hostile: str) -> None
     assert page.text.count(shown) >= 7, page.text
 
 
-def strings(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Where a document holds a text."""
-    if isinstance(value, str):
-        yield path
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield from strings(inner, (*path, key))
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from strings(inner, (*path, index))
-
-
-def replaced(value: Any, path: tuple[Any, ...], text: str) -> Any:
-    if not path:
-        return text
-    copied = dict(value) if isinstance(value, dict) else list(value)
-    copied[path[0]] = replaced(value[path[0]], path[1:], text)
-    return copied
-
-
 def test_no_text_of_a_record_gets_out_of_its_place() -> None:
-    everything = "".join(HOSTILE)
-    rows = [variant(pip=("numpy==1",), apt=("a",), why="w", blas_alternative="/x"), variant(blas=Blas.MKL)]
-    records: list[Record] = []
-    fields = set()
-    for row in rows:
-        document = timed(row, 0, 0.1, reason="r").model_dump(mode="json")
-        for path in strings(document):
-            try:
-                spoiled = Record.model_validate_json(json.dumps(replaced(document, path, everything)), strict=True)
-            except ValidationError:
-                continue  # a name, a version, a status: no text of that kind is one
-            records.append(spoiled.model_copy(update={"block": len(records)}))
-            fields.add(".".join(str(part) for part in path if not isinstance(part, int)))
+    records, fields = spoil_records("".join(HOSTILE))
     assert len(fields) > 40, sorted(fields)
     assert {"reason", "key", "cell", "provenance.engine", "variant.why", "reported.evidence.libraries.core"} <= fields
     page = read_inert(make(records))

@@ -108,6 +108,14 @@ def test_a_cell_that_begins_a_formula_is_quoted_and_a_word_is_not(hostile: str) 
     assert csv_text("numpy") == "numpy"
 
 
+@pytest.mark.parametrize("text", [*HOSTILE, "numpy", "", "'", "'=1", "''", " '=1", "it's", "=", "- 1", "'-'"])
+def test_taking_one_quote_off_a_cell_of_csv_gives_the_text_back(text: str) -> None:
+    assert csv_text(text).removeprefix("'") == clean_text(text)
+    table = text_of(results_table(summaries(text), "csv"))
+    reasons = [row["reasons"].removeprefix("'") for row in csv.DictReader(io.StringIO(table)) if row["reasons"]]
+    assert reasons == [clean_text(f"error: {text}" if text else "error")]
+
+
 def test_cleaning_keeps_what_is_harmless() -> None:
     assert clean_text("\x1b]0;owned\x07title") == "title"
     assert clean_text("\x1b[31mred\x1b[0m \u00fc \u03bcs") == "red \u00fc \u03bcs"
