@@ -42,7 +42,7 @@ def read_state(client: APIClient) -> EngineState:
 
     try:
         version, info = client.version(), client.info()
-        running = [_describe(client, each) for each in client.containers()]
+        running = [_say_state(client, each) for each in client.containers()]
     except (DockerException, RequestException) as error:
         raise NoEngineError(f"the container engine answers with an error: {describe_failure(error)}") from error
     options = " ".join(info.get("SecurityOptions") or [])
@@ -58,7 +58,7 @@ def read_state(client: APIClient) -> EngineState:
     )
 
 
-def _describe(client: APIClient, listed: dict[str, Any]) -> Running | None:
+def _say_state(client: APIClient, listed: dict[str, Any]) -> Running | None:
     from docker.errors import NotFound
 
     try:
