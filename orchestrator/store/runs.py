@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from orchestrator.nouns.run import Run
-from orchestrator.store.folder import store_error, sync_folder
+from orchestrator.store.folder import store_error
+from orchestrator.store.place import place_file
+from orchestrator.store.writers import TEMPORARY, is_orphaned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"r([0-9]{6,9})-[0-9]{8}-[0-9]{6}-[0-9a-f]{6}")
 RUN_BYTES = 64 << 20
-TEMPORARY = ".tmp-"
 
 
 def publish_run(store: Store, make: Callable[[str], Run]) -> Run:
@@ -38,18 +39,12 @@ def publish_run(store: Store, make: Callable[[str], Run]) -> Run:
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         for left in folder.glob(f"{TEMPORARY}*"):
-            left.unlink()  # of a holder that is dead: the lock was free
+            if is_orphaned(left.name):
+                left.unlink()
         numbers = [int(match[1]) for path in folder.iterdir() if (match := NAME.fullmatch(path.stem))]
         number = max(numbers, default=0) + 1
         run = make(f"r{number:06}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}")
-        temporary = folder / f"{TEMPORARY}{run.name}"
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(run.model_dump_json().encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(folder / f"{run.name}.json")
-        sync_folder(folder)
+        place_file(folder / f"{run.name}.json", run.model_dump_json().encode() + b"\n")
     except OSError as error:
         raise store_error("write to", store.root, error) from error
     return run

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 BASE = "python:3.11-slim-bookworm"
 WORKLOAD = "mnist_softmax-infer-b1"
-TIMEOUT_S = 10
+TIMEOUT_S = 20
+"""One that is ready waits up to five seconds until its CPU is quiet, and a busy machine is slow to start it."""
 MEMORY = "64M"
 TIMED = "bench:timed"
 """What the workload calls itself in its timed region, where nothing has to be waited for."""
@@ -178,9 +179,9 @@ class StandIn(Bench):
         return {path.name: path.read_bytes() for path in self.store.glob("records/*/[!.]*.json")}
 
     def mount_store(self) -> bool:
-        """The store on a file system of 6 MiB of its own; false where this user may mount none."""
+        """The store on a file system of 20 MiB of its own; false where this user may mount none."""
         self.store.mkdir(mode=0o700)
-        argv = ["mount", "-t", "tmpfs", "-o", "size=6m,mode=0700", "none", str(self.store)]
+        argv = ["mount", "-t", "tmpfs", "-o", "size=20m,mode=0700", "none", str(self.store)]
         return subprocess.run(argv, capture_output=True, check=False).returncode == 0
 
     def close(self) -> None:
