@@ -12,6 +12,7 @@ import stat
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from orchestrator.nouns.record import RECORD_SCHEMA
 from orchestrator.store.encoding import BadRecordError
 from orchestrator.store.facts import COLUMNS, record_facts
 from orchestrator.store.files import list_files, read_entry
@@ -82,7 +83,8 @@ def _schema() -> pa.Schema:
         moment = dtype.startswith("datetime64")
         fields.append(pa.field(name, pa.timestamp("ns", "UTC") if moment else pa.type_for_alias(_ARROW[dtype])))
     fields += [pa.field(name, pa.int64()) for name in _STAMP]
-    return pa.schema(fields, metadata={"bench_index": str(INDEX_SCHEMA)})
+    # The records' schema as well: an older version would believe rows of records that it cannot read.
+    return pa.schema(fields, metadata={"bench_index": f"{INDEX_SCHEMA}.{RECORD_SCHEMA}"})
 
 
 def _load(path: Path) -> pa.Table:

@@ -12,7 +12,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from orchestrator.nouns.job import OneDnnEvidence
-from orchestrator.nouns.record import Record, Status
+from orchestrator.nouns.record import RECORD_SCHEMA, Record, Status
 from orchestrator.nouns.variant import Blas
 from orchestrator.store import index
 from orchestrator.store.facts import COLUMNS
@@ -23,7 +23,7 @@ from orchestrator.store.opening import open_store
 from orchestrator.store.publish import publish_record
 from orchestrator.store.resume import next_attempt, read_progress
 from tests.makers import evidence, key, library, mkl, observed, provenance, record, reply, variant
-from tests.record_files import body_of, framed
+from tests.record_files import body_of, changed, framed
 
 
 @pytest.fixture
@@ -101,6 +101,26 @@ def test_the_index_can_be_thrown_away_or_damaged(full: Store, damage: str) -> No
     assert problems == []
     assert_frame_equal(before, after)
     assert full.index.stat().st_size > 1000
+
+
+def test_rows_of_records_that_a_newer_version_indexed_are_not_believed(full: Store) -> None:
+    load_frame(full)
+    path = next(full.records.rglob("*.json"))
+    path.write_bytes(changed(path.read_bytes(), record_schema=RECORD_SCHEMA + 1))
+    state = path.stat()
+    table = pq.read_table(full.index)
+    stamps = zip(table["file"].to_pylist(), table["size"].to_pylist(), table["mtime_ns"].to_pylist(), strict=True)
+    known = [
+        (state.st_size, state.st_mtime_ns) if file.endswith(path.name) else (size, when) for file, size, when in stamps
+    ]
+    for number, name in enumerate(("size", "mtime_ns")):
+        at = table.schema.get_field_index(name)
+        table = table.set_column(at, table.schema.field(name), [[each[number] for each in known]])
+    newer = {"bench_index": f"{index.INDEX_SCHEMA}.{RECORD_SCHEMA + 1}"}
+    pq.write_table(table.replace_schema_metadata(newer), full.index)
+    frame, problems = load_frame(full)
+    assert len(frame) == 5
+    assert [(each.path, each.kind) for each in problems] == [(path, "newer")]
 
 
 def test_a_crash_while_the_index_is_written_leaves_the_old_one(full: Store, monkeypatch: pytest.MonkeyPatch) -> None:
