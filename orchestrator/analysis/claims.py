@@ -171,14 +171,15 @@ def check_mode(record: Record, evidence: Evidence) -> Checked:
     return [], []
 
 
-def check_isolation(record: Record, evidence: Evidence) -> Checked:
+def check_isolation(record: Record, evidence: Evidence | None) -> Checked:
     """In a container: as closed as was asked for, by the engine's word, and as seen from inside.
 
-    From inside: a seccomp filter, no new privileges, no capabilities, another user than root, a root that is read-only.
+    From inside: a seccomp filter, no new privileges, no capabilities, another user than root, a root that is read-only;
+    without evidence nobody looked.
     """
     if record.observed is None or not record.observed.container:
         return [], [Finding("no-container", f"ran without isolation ({record.provenance.engine})")]
-    seen = evidence.security
+    seen = evidence.security if evidence is not None else {}
     wrong = list(record.observed.weakened)
     for name, wanted in _WALLS.items():
         value = seen.get(name)

@@ -128,6 +128,8 @@ def _place_summary(
     best: Mapping[Bench, float],
     networks: Mapping[str, Network],
 ) -> Place:
+    if record.workload.mode is Mode.SCRIPT:
+        return Place(reasons=("a script of the user's own: its operations are not known",))
     network = networks.get(record.workload.network)
     if network is None:
         return Place(

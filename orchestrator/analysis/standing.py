@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.analysis.summary import summarise_records
+from orchestrator.nouns.workload import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -63,7 +64,7 @@ def find_standings(
     variants: Sequence[Variant], records: Iterable[Record], limits: Limits | None = None
 ) -> list[Standing]:
     """One per row, in the catalogue's order."""
-    kept = list(records)
+    kept = [record for record in records if record.workload.mode is not Mode.SCRIPT]  # they prove nothing of a row
     summaries: dict[str, list[Summary]] = {}
     for summary in summarise_records(kept, limits=limits):
         summaries.setdefault(summary.variant, []).append(summary)

@@ -14,11 +14,12 @@ from orchestrator.analysis.cautions import list_cautions
 from orchestrator.analysis.conditions import check_conditions
 from orchestrator.analysis.findings import Finding, Validity
 from orchestrator.nouns.record import Status
+from orchestrator.nouns.workload import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from orchestrator.nouns.job import Expected, Reply
+    from orchestrator.nouns.job import Evidence, Expected, Reply
     from orchestrator.nouns.launch import Observed
     from orchestrator.nouns.limits import Limits
     from orchestrator.nouns.record import Record
@@ -54,13 +55,11 @@ def judge_record(
     reply, flags = record.reported, _origin(record)
     if record.status != Status.OK:
         return Validity((Finding(f"status:{record.status}", record.reason),), tuple(flags))
-    if reply is None or reply.evidence is None or record.observed is None:
+    script = record.workload.mode is Mode.SCRIPT
+    if reply is None or record.observed is None or (reply.evidence is None and not script):
         return Validity((Finding("claim:evidence", "the record of a successful run has no evidence"),), tuple(flags))
-    reasons: list[Finding] = []
-    for check in _CHECKS:
-        found = check(record, reply.evidence)
-        reasons += found[0]
-        flags += found[1]
+    reasons, found_flags = _label(record, reply.evidence)
+    flags += found_flags
     found = check_conditions(record, limits)
     reasons += found[0]
     flags += found[1]
@@ -68,11 +67,13 @@ def judge_record(
     reasons += _throttling(record.observed)
     numerics = _numerics(reply, expected) if expected is not None else []
     reasons += numerics
-    flags += list_cautions(record, reply.evidence) + _short_samples(reply)
+    flags += _short_samples(reply)
     if record.provenance.source_changed:
         text = "the workloads were edited during the run; this trial ran the code that its hash names"
         flags.append(Finding("source-changed", text))
-    if expected is None and not reply.errors:
+    if script and not record.agreed:
+        flags.append(Finding("unproved:numerics", "nobody has said what its output must be"))
+    elif expected is None and not reply.errors and not script:
         flags.append(Finding("unproved:numerics", "the workload reports no error against the reference"))
     return Validity(tuple(reasons), tuple(flags))
 
@@ -80,6 +81,17 @@ def judge_record(
 def _origin(record: Record) -> list[Finding]:
     """Whoever wrote an imported record may have written anything: what it proves, it proves by its own word."""
     return [Finding("foreign", f"imported from {record.origin}, not measured for this store")] if record.origin else []
+
+
+def _label(record: Record, evidence: Evidence | None) -> claims.Checked:
+    """What the evidence says of the label; a script need not bring any."""
+    if evidence is None:
+        reasons, flags = claims.check_isolation(record, None)
+        text = "the script brings no evidence: neither BLAS, threads, version nor device were seen"
+        return reasons, [Finding("unproved:label", text), *flags]
+    found = [check(record, evidence) for check in _CHECKS]
+    reasons = [reason for each, _ in found for reason in each]
+    return reasons, [*(flag for _, each in found for flag in each), *list_cautions(record, evidence)]
 
 
 def _envelope(record: Record, reply: Reply, seen: Observed) -> list[Finding]:

@@ -13,6 +13,7 @@ from orchestrator.catalog.fields import find_problems
 from orchestrator.catalog.forbidden import find_forbidden
 from orchestrator.errors import SpecError
 from orchestrator.nouns.base import Noun
+from orchestrator.nouns.job import Expected
 from orchestrator.nouns.variant import Absent, Archive, Recipe, Source, Variant
 from orchestrator.nouns.workload import Method
 
@@ -20,7 +21,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 N = TypeVar("N", bound=Noun)
-NESTED: dict[str, type[BaseModel]] = {"source": Source, "recipe": Recipe, "archives": Archive, "method": Method}
+NESTED: dict[str, type[BaseModel]] = {
+    "source": Source,
+    "recipe": Recipe,
+    "archives": Archive,
+    "method": Method,
+    "expected": Expected,
+}
 
 
 class Catalogue(Noun):

@@ -62,36 +62,40 @@ def read_suites(folder: Path | None = None) -> dict[str, Suite]:
     return suites
 
 
-def read_workloads(folder: Path | None = None) -> tuple[Workload, ...]:
-    """Every network at batch 1, then what the suites name beyond that; each once."""
+def read_workloads(folder: Path | None = None, scripts: Collection[str] = ()) -> tuple[Workload, ...]:
+    """Every network at batch 1, then what the suites name beyond that, then every script at batch 1; each once."""
     root = folder or paths.workloads_dir()
     networks = read_networks(root / "networks")
     found = {work.id: work for work in (Workload(network=name) for name in networks)}
     for suite in read_suites(root).values():
         for name in suite.workloads:
             found.setdefault(name, parse_workload(name, networks))
-    return tuple(found.values())
+    return (*found.values(), *(Workload(network=name, mode=Mode.SCRIPT) for name in scripts))
 
 
-def parse_workload(name: str, networks: Collection[str]) -> Workload:
-    """`vgg16-infer-b1` (or `...-b1-bfloat16`) as a workload; raises UnknownNameError where no network is called so."""
+def parse_workload(name: str, networks: Collection[str], scripts: Collection[str] = ()) -> Workload:
+    """`vgg16-infer-b1`, `...-b1-bfloat16` or `my_sort-script-b1` as a workload.
+
+    Raises UnknownNameError where no network is called so, or no script of the user's.
+    """
     match = IDENTIFIER.fullmatch(name)
-    if match is None or match["network"] not in networks:
-        raise UnknownNameError("workload", name, [Workload(network=network).id for network in networks])
+    if match is None or match["network"] not in (scripts if match["mode"] == Mode.SCRIPT else networks):
+        known = [Workload(network=network).id for network in networks]
+        raise UnknownNameError("workload", name, [*known, *(f"{script}-{Mode.SCRIPT}-b1" for script in scripts)])
     dtype = Dtype(match["dtype"] or Dtype.FLOAT32)
     return Workload(network=match["network"], mode=Mode(match["mode"]), batch=int(match["batch"]), dtype=dtype)
 
 
-def select_workloads(text: str, folder: Path | None = None) -> tuple[Workload, ...]:
+def select_workloads(text: str, folder: Path | None = None, scripts: Collection[str] = ()) -> tuple[Workload, ...]:
     """Comma list of globs over the known workloads and of identifiers; an identifier may have any batch and size.
 
-    `resnet50.{128,224}-train-b{1,8}` are four.
+    `resnet50.{128,224}-train-b{1,8}` are four. `scripts` are the names of the user's own.
     """
-    known = read_workloads(folder)
+    known = read_workloads(folder, scripts)
     networks = read_networks((folder or paths.workloads_dir()) / "networks")
     chosen: dict[str, Workload] = {}
     for pattern in _split(text):
-        hits = [work for work in known if fnmatchcase(work.id, pattern)] or [parse_workload(pattern, networks)]
+        hits = [work for work in known if fnmatchcase(work.id, pattern)] or [parse_workload(pattern, networks, scripts)]
         chosen.update((work.id, work) for work in hits)
     return tuple(chosen.values())
 

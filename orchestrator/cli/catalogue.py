@@ -82,15 +82,16 @@ def workloads(
     output: OutputOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The networks, and the suites that choose among them.
+    """The networks, the suites that choose among them, and scripts of your own.
 
     With a store: which framework computes which of them, in which mode, and how exactly.
     """
     if store is None and form is SheetFormat.TABLE:
         from orchestrator.catalog.work import read_networks, read_suites
+        from orchestrator.runner.own import find_scripts
         from orchestrator.screen import catalogue as screen
 
-        screen.show_workloads(read_networks(), read_suites(), as_json=as_json)
+        screen.show_workloads(read_networks(), read_suites(), find_scripts(), as_json=as_json)
         return
     from orchestrator.analysis.coverage import find_coverage
     from orchestrator.host.site import read_config

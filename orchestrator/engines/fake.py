@@ -126,17 +126,19 @@ def make_reply(launch: Launch, variant: Variant | None, *, status: str = "ok", s
     job = Job.model_validate_json(launch.files["job.json"])
     if status != "ok":
         return Reply(status=status, reason="scripted")
-    if job.mode == "peak" and any(node.op not in {"MatMul", "Gemm"} for node in job.network.nodes):
-        return Reply(status="unsupported", reason=f"mode 'peak': {job.network.name} is not matrix products alone")
+    network = job.network
+    if job.mode == "peak" and network and any(node.op not in {"MatMul", "Gemm"} for node in network.nodes):
+        return Reply(status="unsupported", reason=f"mode 'peak': {network.name} is not matrix products alone")
     draw = random.Random(f"{launch.name}:{job.seed}:{launch.env.get('BENCH_PAD', '')}")
-    base = step_s or _base_s(f"{launch.image}:{job.network.name}:{job.batch}") / job.threads
+    name = network.name if network else " ".join(launch.argv)
+    base = step_s or _base_s(f"{launch.image}:{name}:{job.batch}") / job.threads
     count = max(job.min_count, 2, min(MOST_SAMPLES, math.ceil(job.min_time_s / base)))
     samples = tuple(base * math.exp(draw.gauss(0.0, SPREAD)) for _ in range(count))
     wall_s = math.fsum(samples)
     return Reply(
         reply_schema=REPLY_SCHEMA,
         status="ok",
-        parameters=job.network.parameters,
+        parameters=network.parameters if network else None,
         errors=dict.fromkeys(job.expected, 0.0),
         outputs={name: expected.values for name, expected in job.expected.items()},
         first_s=base * 3,

@@ -23,7 +23,7 @@ from orchestrator.nouns.site import Site
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-TOP = ("store", "build", "limits")
+TOP = ("store", "scripts", "build", "limits")
 BUILD = ("jobs", "timeout_s", "wheels", "index_url", "extra_index_urls", "certificate")
 PIP_TIMEOUT_S = 30
 
@@ -37,6 +37,8 @@ class Config(NamedTuple):
     """The file that was read; None where there is none."""
     limits: Limits = Limits()
     """From where on a disturbance is flagged."""
+    scripts: tuple[Path, ...] = ()
+    """Folders with workloads of the user's own."""
 
 
 def read_config(path: Path | None = None, *, pip: Mapping[str, str] | None = None) -> Config:
@@ -61,7 +63,8 @@ def read_config(path: Path | None = None, *, pip: Mapping[str, str] | None = Non
     store = data.get("store")
     if store is not None and not isinstance(store, str):
         raise SpecError(f"{path}: key store: expected a folder's path, not {store!r}")
-    return Config(site, base / Path(store).expanduser() if store else None, path, limits)
+    scripts = _read_folders(data.get("scripts", []), base, path)
+    return Config(site, base / Path(store).expanduser() if store else None, path, limits, scripts)
 
 
 def read_pip_settings() -> dict[str, str]:
@@ -94,6 +97,12 @@ def parse_pip_settings(lines: list[str]) -> dict[str, str]:
                 except (ValueError, SyntaxError):
                     continue  # not a line that `pip config list` would print
     return found
+
+
+def _read_folders(folders: Any, base: Path, path: Path | None) -> tuple[Path, ...]:
+    if not isinstance(folders, list) or not all(isinstance(folder, str) for folder in folders):
+        raise SpecError(f"{path}: key scripts: expected a list of folders, not {folders!r}")
+    return tuple(base / Path(folder).expanduser() for folder in folders)
 
 
 def _read_limits(table: Any, path: Path | None) -> Limits:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Any
+
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from orchestrator.nouns.base import Noun
 from orchestrator.nouns.workload import Network
@@ -10,6 +12,10 @@ from orchestrator.nouns.workload import Network
 JOB_SCHEMA = 1
 REPLY_SCHEMA = 1
 REPLY_BYTES = 1 << 20
+EXTRA = 64
+"""Entries of a reply's `extra`."""
+
+Scalar = str | int | float | bool
 
 
 class Expected(Noun):
@@ -23,12 +29,23 @@ class Expected(Noun):
     """Largest error that may pass, as a share of `spread`."""
 
 
+class Told(Noun):
+    """What a script of the user's own is told of itself, and what a change of renames its results."""
+
+    name: str
+    argv: tuple[str, ...]
+    arguments: dict[str, Scalar]
+
+
 class Job(Noun):
     """job.json: everything that a workload has to know."""
 
     job_schema: int = JOB_SCHEMA
     backend: str
-    network: Network
+    network: Network | None = None
+    """None for a script."""
+    script: Told | None = None
+    """None for a network."""
     batch: int
     mode: str
     """What a step does: a value of nouns/workload.py's Mode."""
@@ -47,6 +64,11 @@ class Job(Noun):
     max_time_s: float
     expected: dict[str, Expected]
     """Output name -> what it must be; checked in the image before anything is timed, and on the host again."""
+
+    @model_serializer(mode="wrap")
+    def _leave_out(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Keys are made of this text: a null for what a network's job never had would give every stored cell a new one.
+        return {name: value for name, value in write(self).items() if value is not None}
 
 
 class Library(Noun):
@@ -179,3 +201,5 @@ class Reply(Noun):
     evidence: Evidence | None = None
     bandwidth: Bandwidth | None = None
     """Of the mode `peak` alone."""
+    extra: dict[str, Scalar] = Field(default_factory=dict, max_length=EXTRA)
+    """What else it wants kept. Nothing here is read by anything that judges."""

@@ -28,6 +28,8 @@ class Launch(Noun):
     """Everything that the process sees: no variable of the host travels by itself."""
     files: dict[str, bytes]
     """Relative path -> content."""
+    executables: frozenset[str] = frozenset()
+    """Those of `files` that are run by themselves."""
     results: dict[str, int]
     """Relative path of a file to read back -> the most bytes it may have."""
     cpus: tuple[int, ...]

@@ -101,6 +101,8 @@ class Record(Noun):
     reason: str
     reported: Reply | None
     observed: Observed | None
+    agreed: tuple[str, ...] = ()
+    """Outputs that the host itself held against what they must be, and found right."""
     provenance: Provenance
     _unknown: Unknown = PrivateAttr(default=())
     _origin: str = PrivateAttr(default="")

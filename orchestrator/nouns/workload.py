@@ -23,6 +23,8 @@ class Mode(StrEnum):
     """The same and the update of every weight, batch norms with the statistics of their batch."""
     PEAK = "peak"
     """As `infer`, of matrix products alone; then the process copies memory: what this image can do at most."""
+    SCRIPT = "script"
+    """Whatever a script of the user's own does: see nouns/script.py."""
 
 
 class Dtype(StrEnum):
@@ -100,6 +102,7 @@ class Workload(Noun):
     """A network, what a step does with it, and how much of it at once."""
 
     network: str
+    """Its name; in the mode `script` that of the script."""
     mode: Mode = Mode.INFER
     batch: int = Field(default=1, ge=1)
     dtype: Dtype = Dtype.FLOAT32

@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING
 from orchestrator.errors import UnknownNameError
 from orchestrator.nouns.plan import Cell, Plan, Skipped
 from orchestrator.nouns.variant import Device
+from orchestrator.nouns.workload import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from orchestrator.nouns.variant import Variant
     from orchestrator.nouns.workload import Method, Workload
+
+
+SCRIPTED = "default"
+"""How a script runs: it has no backend whose modes it could know."""
 
 
 def make_plan(
@@ -30,7 +35,8 @@ def make_plan(
 ) -> Plan:
     """Every workload on every variant at every thread count, as one plan.
 
-    `modes` is a glob over a variant's execution modes; empty takes the first of each. `cpu_flags` are this
+    `modes` is a glob over a variant's execution modes; empty takes the first of each. A script has one, `default`,
+    on every variant. `cpu_flags` are this
     machine's (None: unknown, nothing is left out for them), `no_gpu` is why it has no GPU (empty: it has one).
     `refuse` is the engine's reason against a variant.
     A variant that cannot run is among the skipped with its reason, once.
@@ -43,14 +49,20 @@ def make_plan(
             left_out.append(Skipped(variant.id, reason))
             continue
         runnable.append((variant, _modes(variant, modes)))
-    if modes and variants and not any(chosen for _, chosen in runnable):
+    scripts = [workload.id for workload in workloads if workload.mode is Mode.SCRIPT]
+    scripted = (SCRIPTED,) if scripts and fnmatchcase(SCRIPTED, modes or "*") else ()
+    if modes and variants and not scripted and not any(chosen for _, chosen in runnable):
         raise UnknownNameError("execution mode", modes, {mode for variant in variants for mode in variant.modes})
+    if not scripted:
+        reason = f"a script has no execution mode but {SCRIPTED!r}, and --modes asks for others"
+        left_out += [Skipped(name, reason) for name in scripts]
     cells = tuple(
         Cell(workload.id, variant.id, count, mode)
         for variant, chosen in runnable
-        for mode in chosen
+        for mode in dict.fromkeys((*chosen, *scripted))
         for count in threads
         for workload in workloads
+        if mode in (scripted if workload.mode is Mode.SCRIPT else chosen)
     )
     return Plan(
         seed=method.seed,

@@ -18,6 +18,7 @@ from orchestrator.render.image import render_image
 from orchestrator.runner.folders import find_store
 from orchestrator.runner.hosts import refuse_other_host
 from orchestrator.runner.outlook import Outlook, look_ahead
+from orchestrator.runner.own import find_scripts
 from orchestrator.runner.request import Request, plan_dry, plan_request
 from orchestrator.runner.run import run_plan
 from orchestrator.runner.sboms import keep_sboms
@@ -89,7 +90,7 @@ def find_todo(request: Request, store: Path | None, *, announce: Callable[[str],
         reasons = _say_reasons(plan.skipped) or "nothing chosen"
         raise NoEngineError(f"{chosen.answer}: it can run nothing of what was asked for ({reasons})")
     images = {variant.id: render_image(variant) for variant in plan.variants}
-    setup = make_setup(plan, engine=chosen.engine.name, images=images, networks=read_networks())
+    setup = make_setup(plan, engine=chosen.engine.name, images=images, networks=read_networks(), scripts=find_scripts())
     todo = make_todo(setup, find_store(store), chosen=chosen, config=config)
     if todo.trials and not request.allow_host_change:
         refuse_other_host(todo.store, cell_keys(setup).values(), setup.host)

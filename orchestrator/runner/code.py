@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from orchestrator.nouns.script import Script
+
 SUFFIXES = {".py", ".json"}
 LEFT_OUT = {"networks", "suites", "__pycache__"}
 """A job carries its own network: the others must not change what names the code."""
@@ -52,6 +54,12 @@ def read_code(folder: Path | None = None) -> Code:
     if "workloads/__main__.py" not in files:
         raise SpecError(f"{folder} holds no workloads: there is no __main__.py in it; see BENCH_WORKLOADS")
     return Code(files, workloads_hash(files), folder)
+
+
+def add_script(code: Code, script: Script) -> Code:
+    """A script's own files beside the harness, whose modules it may import."""
+    files = {**code.files, **script.files}
+    return Code(files, workloads_hash(files))
 
 
 def workloads_hash(files: Mapping[str, bytes]) -> str:

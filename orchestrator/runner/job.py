@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from orchestrator.nouns.job import Expected
     from orchestrator.nouns.plan import Cell
+    from orchestrator.nouns.script import Script
     from orchestrator.nouns.variant import Variant
     from orchestrator.nouns.workload import Method, Network, Workload
 
@@ -20,14 +21,19 @@ def make_job(
     *,
     variant: Variant,
     workload: Workload,
-    network: Network,
+    network: Network | None = None,
+    script: Script | None = None,
     method: Method,
     expected: Mapping[str, Expected] | None = None,
 ) -> Job:
-    """The job of every trial of a cell: nothing in it depends on block or position. `expected` is not in the key."""
+    """The job of every trial of a cell, of its network or its script: nothing in it depends on block or position.
+
+    `expected` is the reference's word, which is not in the key; a script brings its own.
+    """
     return Job(
         backend=variant.backend,
         network=network,
+        script=script.told if script else None,
         batch=workload.batch,
         mode=str(workload.mode),
         region=workload.region,
@@ -41,5 +47,5 @@ def make_job(
         min_time_s=method.min_time_s,
         min_count=method.min_count,
         max_time_s=method.max_time_s,
-        expected=dict(expected or {}),
+        expected=dict(script.expected if script else expected or {}),
     )

@@ -31,11 +31,12 @@ def cell_key(
     """sha256, hex, over all that is known before the run and may change what it gives.
 
     Block, position and attempt stand beside it in a record. The host does not enter: it is in the record's
-    provenance. Neither does what is expected of the output: it follows from the network, the seed and the code.
+    provenance. Neither does what is expected of a network's output: it follows from the network, the seed and the
+    code. Of a script's it is the user's word, and another word is another question.
     """
     parts = {
         "cell": cell.id,
-        "job": job.model_dump(mode="json", exclude={"expected"}),
+        "job": job.model_dump(mode="json", exclude={"expected"} if job.script is None else set()),
         "image": image_digest,
         "workloads": workloads_hash,
         "env": dict(env),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from orchestrator.host.topology import CpuSet
     from orchestrator.nouns.job import Job
     from orchestrator.nouns.plan import Trial
+    from orchestrator.nouns.script import Script
     from orchestrator.nouns.variant import Variant
     from orchestrator.nouns.workload import Method
 
@@ -85,18 +86,21 @@ def make_launch(
     cpuset: CpuSet,
     run: str,
     attempt: int,
+    script: Script | None = None,
     gpus: tuple[str, ...] = (),
 ) -> Launch:
     """One process: the code and the job as files, the reply as the one result, the cell's CPUs and limits.
 
+    A script is started by its own command line in place of the harness's; nothing else is another for it.
     `gpus` are those of this host, by UUID: a CUDA row gets the first of them, and any other row none.
     """
     return Launch(
         name=f"{trial.cell.id}#{trial.block}.{attempt}",
         image=reference,
-        argv=ARGV,
+        argv=script.argv if script else ARGV,
         env={**make_env(variant, trial.cell.threads), PAD: make_pad(method.seed, trial, attempt)},
         files={**code, JOB_FILE: job.model_dump_json().encode()},
+        executables=script.executables if script else frozenset(),
         results={REPLY_FILE: REPLY_BYTES},
         cpus=cpuset.cpus,
         siblings=tuple(sorted(cpuset.blocked - set(cpuset.cpus))),

@@ -10,6 +10,7 @@ from orchestrator.planner.estimate import estimate
 from orchestrator.render.image import render_image
 from orchestrator.runner.folders import find_store
 from orchestrator.runner.ledger import Ledger
+from orchestrator.runner.own import find_scripts
 from orchestrator.runner.sequence import certain_blocks, next_blocks
 from orchestrator.runner.setup import cell_keys, make_setup
 from orchestrator.store.opening import open_store
@@ -91,5 +92,5 @@ def look_ahead_dry(plan: Plan, engine: str, store: Path | None) -> Outlook | Non
         return None
     images = {variant.id: render_image(variant) for variant in plan.variants}
     name = "docker" if engine == "auto" else engine
-    setup = make_setup(plan, engine=name, images=images, networks=read_networks())
+    setup = make_setup(plan, engine=name, images=images, networks=read_networks(), scripts=find_scripts())
     return look_ahead(plan, cell_keys(setup), open_store(path), limits=read_config(pip={}).limits)

@@ -10,6 +10,7 @@ from orchestrator import __version__
 from orchestrator.nouns.record import Provenance
 
 if TYPE_CHECKING:
+    from orchestrator.nouns.plan import Cell
     from orchestrator.runner.setup import Setup
 
 
@@ -18,11 +19,9 @@ def make_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
-def make_provenance(
-    setup: Setup, variant: str, *, run: str, engine_line: str, sequence: int, threads: int
-) -> Provenance:
+def make_provenance(setup: Setup, cell: Cell, *, run: str, engine_line: str, sequence: int) -> Provenance:
     """Of an attempt that begins now; the image's id is known only once an engine has run it."""
-    image = setup.images[variant]
+    image = setup.images[cell.variant]
     return Provenance(
         run=run,
         bench=__version__,
@@ -30,10 +29,10 @@ def make_provenance(
         image=image.name,
         image_digest=image.digest,
         image_id=None,
-        workloads_hash=setup.code.digest,
+        workloads_hash=setup.code_of(cell).digest,
         started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         sequence=sequence,
         host=dict(setup.host),
         host_unavailable=dict(setup.host_unavailable),
-        cpu_shape=setup.cpusets[threads].shape,
+        cpu_shape=setup.cpusets[cell.threads].shape,
     )

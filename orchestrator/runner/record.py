@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.nouns.launch import End
 from orchestrator.nouns.record import Record, Status
+from orchestrator.nouns.workload import Mode
 from orchestrator.runner.reply import find_wrong_output, read_reply
 
 if TYPE_CHECKING:
@@ -45,8 +46,10 @@ def make_record(
     subject: Subject, outcome: Outcome, *, provenance: Provenance, expected: Mapping[str, Expected] | None = None
 ) -> Record:
     """The record of an attempt that reached an engine. What the workload says of itself goes into `reported` only."""
-    judged = judge(outcome, expected or {})
-    return _record(subject, judged, provenance).model_copy(update={"observed": outcome.observed})
+    wanted = expected or {}
+    judged = judge(outcome, wanted, subject.workload.mode)
+    agreed = tuple(wanted) if judged.status is Status.OK else ()
+    return _record(subject, judged, provenance).model_copy(update={"observed": outcome.observed, "agreed": agreed})
 
 
 def make_imageless_record(subject: Subject, reason: str, *, provenance: Provenance) -> Record:
@@ -54,9 +57,9 @@ def make_imageless_record(subject: Subject, reason: str, *, provenance: Provenan
     return _record(subject, Judged(Status.NO_IMAGE, reason, None), provenance)
 
 
-def judge(outcome: Outcome, expected: Mapping[str, Expected]) -> Judged:
+def judge(outcome: Outcome, expected: Mapping[str, Expected], mode: Mode = Mode.INFER) -> Judged:
     """The first status of `Status` that applies: how the process ended comes before what it wrote."""
-    heard = read_reply(outcome)
+    heard = read_reply(outcome, mode)
     if outcome.end is not End.OK:
         return Judged(Status(outcome.end.value), _explain(outcome), heard.reply)
     if heard.reply is None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import ValidationError
 
 from orchestrator.nouns.job import REPLY_BYTES, REPLY_SCHEMA, Reply
+from orchestrator.nouns.workload import Mode
 from orchestrator.strict import StrictError, read_strict
 
 if TYPE_CHECKING:
@@ -28,17 +29,17 @@ class Heard(NamedTuple):
     problem: str = ""
 
 
-def read_reply(outcome: Outcome) -> Heard:
+def read_reply(outcome: Outcome, mode: Mode = Mode.INFER) -> Heard:
     """The reply among an outcome's files; whatever is wrong with it is a sentence, never an exception."""
     data = outcome.files.get(REPLY_FILE)
     if data is None:
         reason = next((each.reason for each in outcome.rejected if each.path == REPLY_FILE), "missing")
         return Heard(None, f"{REPLY_FILE}: {reason}")
-    return parse_reply(data)
+    return parse_reply(data, mode)
 
 
-def parse_reply(data: bytes) -> Heard:
-    """Strict JSON, then the schema without any conversion, then what an honest reply cannot lack."""
+def parse_reply(data: bytes, mode: Mode = Mode.INFER) -> Heard:
+    """Strict JSON, then the schema without any conversion, then what an honest reply in this mode cannot lack."""
     try:
         value = read_strict(data, REPLY_BYTES)
         if not isinstance(value, dict):
@@ -53,7 +54,7 @@ def parse_reply(data: bytes) -> Heard:
         where = ".".join(str(part)[:60] for part in first["loc"])
         # the place may hold a key of the workload's own making
         return Heard(None, f"{REPLY_FILE}: {where}: {first['msg']}"[:400])
-    if problem := _find_problem(reply):
+    if problem := _find_problem(reply, mode):
         return Heard(None, f"{REPLY_FILE}: {problem}")
     return Heard(reply)
 
@@ -75,7 +76,7 @@ def find_wrong_output(reply: Reply, expected: Mapping[str, Expected]) -> str:
     return ""
 
 
-def _find_problem(reply: Reply) -> str:
+def _find_problem(reply: Reply, mode: Mode) -> str:
     seconds = [*reply.samples_s, *reply.warmup_s, *reply.phases_s.values()]
     seconds += [value for value in (reply.first_s, reply.cpu_s, reply.wall_s) if value is not None]
     if any(abs(value) > LONGEST_S for value in seconds):
@@ -86,7 +87,7 @@ def _find_problem(reply: Reply) -> str:
         "status ok without samples": not reply.samples_s,
         "a sample is not above 0": min(reply.samples_s, default=1.0) <= 0,
         "loops is below 1": reply.loops < 1,
-        "status ok without evidence": reply.evidence is None,
+        "status ok without evidence": reply.evidence is None and mode is not Mode.SCRIPT,
         "status ok without the wall time of its samples": reply.wall_s is None,
     }
     return next((problem for problem, true in lacks.items() if true), "")

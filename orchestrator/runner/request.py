@@ -19,6 +19,7 @@ from orchestrator.nouns.variant import Device
 from orchestrator.nouns.workload import Method
 from orchestrator.planner.cells import make_plan
 from orchestrator.render.rows import find_lock_problem
+from orchestrator.runner.own import find_scripts
 from orchestrator.runner.shares import read_share
 from orchestrator.stats.stopping import PILOT
 
@@ -146,7 +147,7 @@ def _read_work(request: Request) -> tuple[tuple[Workload, ...], Method]:
     if name not in suites:
         raise UnknownNameError("suite", name, suites)
     suite: Suite = suites[name]
-    workloads = select_workloads(request.workloads or ",".join(suite.workloads))
+    workloads = select_workloads(request.workloads or ",".join(suite.workloads), scripts=find_scripts())
     changed: dict[str, int | float | None] = {"blocks": request.blocks, "seed": request.seed}
     if request.precision:
         changed["precision"] = read_precision(request.precision)

@@ -11,7 +11,6 @@ from orchestrator.host.locks import hold_cores
 from orchestrator.host.topology import pinned_off
 from orchestrator.nouns.record import Record, Status
 from orchestrator.runner.events import Began, Ended, Waiting
-from orchestrator.runner.job import make_job
 from orchestrator.runner.launch import make_launch
 from orchestrator.runner.provenance import make_provenance, make_run_id
 from orchestrator.runner.record import Subject, make_imageless_record, make_record
@@ -134,11 +133,10 @@ class _Desk:
         ready = self.prepared[subject.variant.id]
         provenance = make_provenance(
             self.setup,
-            subject.variant.id,
+            subject.trial.cell,
             run=self.run,
             engine_line=self.engine_line,
             sequence=self.published,
-            threads=subject.trial.cell.threads,
         )
         if ready.problem:
             return make_imageless_record(subject, ready.problem, provenance=provenance)
@@ -154,17 +152,15 @@ class _Desk:
         return make_record(subject, outcome, provenance=provenance.model_copy(update=after), expected=expected)
 
     def _make_launch(self, subject: Subject, reference: str, expected: Mapping[str, Expected]) -> Launch:
-        cell, method = subject.trial.cell, subject.method
-        network = self.setup.networks[subject.workload.network]
-        variant, workload = subject.variant, subject.workload
-        job = make_job(cell, variant=variant, workload=workload, network=network, method=method, expected=expected)
+        cell = subject.trial.cell
         return make_launch(
             subject.trial,
-            job,
-            variant=variant,
-            method=method,
+            self.setup.job(cell, expected),
+            variant=subject.variant,
+            script=self.setup.script(cell),
+            method=subject.method,
             reference=reference,
-            code=self.setup.code.files,
+            code=self.setup.code_of(cell).files,
             cpuset=self.setup.cpusets[cell.threads],
             run=self.run,
             attempt=subject.attempt,

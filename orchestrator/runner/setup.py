@@ -11,7 +11,8 @@ from orchestrator.host.fingerprint import Fingerprint, read_fingerprint
 from orchestrator.host.locks import find_lock_folder
 from orchestrator.host.topology import Core, CpuSet, choose_cpus, read_topology
 from orchestrator.nouns.variant import Device
-from orchestrator.runner.code import Code, read_code
+from orchestrator.nouns.workload import Mode
+from orchestrator.runner.code import Code, add_script, read_code
 from orchestrator.runner.job import make_job
 from orchestrator.runner.key import cell_key
 from orchestrator.runner.launch import make_env, make_limits
@@ -23,14 +24,22 @@ if TYPE_CHECKING:
 
     from orchestrator.engine import Engine
     from orchestrator.nouns.image import Image
-    from orchestrator.nouns.job import Expected
+    from orchestrator.nouns.job import Expected, Job
     from orchestrator.nouns.plan import Cell, Plan
+    from orchestrator.nouns.script import Script
     from orchestrator.nouns.variant import Variant
     from orchestrator.nouns.workload import Network, Workload
 
 PRETENDED_CORES = tuple(Core((cpu,), (cpu,), 0) for cpu in range(256))
 
 PRETENDED_HOST: dict[str, str | None] = {"cpu_model": "fake"}
+
+
+class Own(NamedTuple):
+    """A script of the user's, and the code that travels with it."""
+
+    script: Script
+    code: Code
 
 
 class Prepared(NamedTuple):
@@ -49,6 +58,8 @@ class Setup(NamedTuple):
     images: Mapping[str, Image]
     """By the variant's identifier."""
     networks: Mapping[str, Network]
+    own: Mapping[str, Own]
+    """By the script's name."""
     code: Code
     cpusets: Mapping[int, CpuSet]
     """By the number of threads."""
@@ -68,6 +79,29 @@ class Setup(NamedTuple):
         """The cell's workload."""
         return next(workload for workload in self.plan.workloads if workload.id == cell.workload)
 
+    def script(self, cell: Cell) -> Script | None:
+        """The cell's script; None where it computes a network."""
+        workload = self.workload(cell)
+        return self.own[workload.network].script if workload.mode is Mode.SCRIPT else None
+
+    def code_of(self, cell: Cell) -> Code:
+        """What travels into the cell's trials."""
+        workload = self.workload(cell)
+        return self.own[workload.network].code if workload.mode is Mode.SCRIPT else self.code
+
+    def job(self, cell: Cell, expected: Mapping[str, Expected] | None = None) -> Job:
+        """What the cell's trials are told; `expected` is the reference's word."""
+        workload, script = self.workload(cell), self.script(cell)
+        return make_job(
+            cell,
+            variant=self.variant(cell),
+            workload=workload,
+            network=None if script else self.networks[workload.network],
+            script=script,
+            method=self.plan.method,
+            expected=expected,
+        )
+
 
 def make_setup(
     plan: Plan,
@@ -75,6 +109,7 @@ def make_setup(
     engine: str,
     images: Mapping[str, Image],
     networks: Mapping[str, Network],
+    scripts: Mapping[str, Script] | None = None,
     code: Code | None = None,
     cores: tuple[Core, ...] | None = None,
     host: Mapping[str, str | None] | None = None,
@@ -83,6 +118,9 @@ def make_setup(
 
     The fake engine runs nowhere: it gets cores that do not exist, and holds no locks.
     """
+    code = code or read_code()
+    asked = {workload.network for workload in plan.workloads if workload.mode is Mode.SCRIPT}
+    own = {name: Own(script, add_script(code, script)) for name, script in (scripts or {}).items() if name in asked}
     pretended = engine == "fake"
     cores = cores or (PRETENDED_CORES if pretended else read_topology())
     known = pretended or host is not None
@@ -92,7 +130,8 @@ def make_setup(
         engine=engine,
         images=images,
         networks=networks,
-        code=code or read_code(),
+        own=own,
+        code=code,
         cpusets={threads: choose_cpus(threads, cores) for threads in sorted({cell.threads for cell in plan.cells})},
         host=seen.values,
         host_unavailable=seen.reasons,
@@ -105,15 +144,13 @@ def cell_keys(setup: Setup) -> dict[Cell, str]:
     """The key of every cell of the plan: what a store is asked for to find out what is left to do."""
     keys = {}
     for cell in setup.plan.cells:
-        variant, workload, method = setup.variant(cell), setup.workload(cell), setup.plan.method
-        network = setup.networks[workload.network]
         keys[cell] = cell_key(
             cell,
-            make_job(cell, variant=variant, workload=workload, network=network, method=method),
-            image_digest=setup.images[variant.id].digest,
-            workloads_hash=setup.code.digest,
-            env=make_env(variant, cell.threads),
-            limits=make_limits(method, cell.threads),
+            setup.job(cell),
+            image_digest=setup.images[cell.variant].digest,
+            workloads_hash=setup.code_of(cell).digest,
+            env=make_env(setup.variant(cell), cell.threads),
+            limits=make_limits(setup.plan.method, cell.threads),
             cpu_shape=setup.cpusets[cell.threads].shape,
             engine=setup.engine,
         )
@@ -121,11 +158,16 @@ def cell_keys(setup: Setup) -> dict[Cell, str]:
 
 
 def read_outputs(setup: Setup) -> dict[str, dict[str, Expected]]:
-    """Workload's identifier -> output name -> what it must be, of every workload of the plan."""
+    """Workload's identifier -> output name -> what it must be, of every workload of the plan.
+
+    By the reference, or by the user's own word.
+    """
     cache = paths.cache_dir()
     remove_leftovers(cache)
     return {
-        workload.id: read_expected(
+        workload.id: setup.own[workload.network].script.expected
+        if workload.mode is Mode.SCRIPT
+        else read_expected(
             setup.networks[workload.network],
             workload,
             seed=setup.plan.method.seed,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from orchestrator.nouns.plan import Skipped
+    from orchestrator.nouns.script import Script
     from orchestrator.nouns.variant import Recipe, Variant
     from orchestrator.nouns.workload import Network, Suite
 
@@ -86,8 +87,10 @@ def _say_origin(recipe: Recipe) -> str:
     return recipe.requirement or ", ".join(known)
 
 
-def show_workloads(networks: Mapping[str, Network], suites: Mapping[str, Suite], *, as_json: bool) -> None:
-    """Networks and suites."""
+def show_workloads(
+    networks: Mapping[str, Network], suites: Mapping[str, Suite], scripts: Mapping[str, Script], *, as_json: bool
+) -> None:
+    """Networks, suites, and scripts of the user's own where there are any."""
     if as_json:
         write_json(
             {
@@ -96,6 +99,10 @@ def show_workloads(networks: Mapping[str, Network], suites: Mapping[str, Suite],
                     for network in networks.values()
                 ],
                 "suites": [suite.model_dump(mode="json") for suite in suites.values()],
+                "scripts": [
+                    {**script.model_dump(mode="json", exclude={"files"}), "files": list(script.files)}
+                    for script in scripts.values()
+                ],
             }
         )
         return
@@ -117,6 +124,15 @@ def show_workloads(networks: Mapping[str, Network], suites: Mapping[str, Suite],
         least = f"{method.min_count} samples and {method.min_time_s:g} s"
         chosen.add_row(suite.name, ", ".join(suite.workloads), str(method.blocks), str(method.warmup), least)
     show(table, chosen)
+    if scripts:
+        own = Table(title="Scripts of your own", title_justify="left")
+        for column in ("workload", "command line", "arguments", "output", "title"):
+            own.add_column(column)
+        for script in scripts.values():
+            told = ", ".join(f"{name} {value}" for name, value in script.arguments.items())
+            proof = ", ".join(script.expected) or "not proved"
+            own.add_row(f"{script.name}-script-b1", " ".join(script.argv), told, proof, script.title)
+        show(own)
 
 
 def _count(network: Network) -> int | None:

@@ -39,7 +39,8 @@ def selftest(folder: Path, script: Script = pretend, repeats: int = 1) -> Selfte
 
 
 def nodes(launch: Launch) -> int:
-    return len(Job.model_validate_json(launch.files["job.json"]).network.nodes)
+    network = Job.model_validate_json(launch.files["job.json"]).network
+    return len(network.nodes) if network else 0
 
 
 def blind(launch: Launch, row: Variant | None) -> Outcome:

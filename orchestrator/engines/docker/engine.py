@@ -139,7 +139,8 @@ class DockerEngine:
         return within(connection.CALL_TIMEOUT_S, phase, lambda: action(client))
 
     def _run(self, launch: Launch, container: str) -> Outcome:
-        self._ask("take files", lambda client: client.put_archive(container, VOLUME, make_tar(launch.files)))
+        archive = make_tar(launch.files, launch.executables)
+        self._ask("take files", lambda client: client.put_archive(container, VOLUME, archive))
         neighbours = find_neighbours(container, launch.cpus)
         if neighbours and self._ask("remove containers", reap).removed:
             # an orchestrator that was killed let go of its core at once; its container would have kept it for longer

@@ -11,6 +11,8 @@ from orchestrator.engines.owner import this_process
 from orchestrator.engines.watch import GRACE_S
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from docker import APIClient
 
     from orchestrator.nouns.launch import Launch
@@ -112,7 +114,7 @@ def create_container(client: APIClient, launch: Launch) -> str:
     return str(client.create_container_from_config(make_container(launch))["Id"])  # type: ignore[no-untyped-call]
 
 
-def make_tar(files: dict[str, bytes]) -> bytes:
+def make_tar(files: dict[str, bytes], executables: Collection[str] = ()) -> bytes:
     """The working folder as a tar to unpack in VOLUME: owned by the unprivileged user, the same bytes every time."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
@@ -124,7 +126,7 @@ def make_tar(files: dict[str, bytes]) -> bytes:
                 if str(parent) not in folders:
                     folders.add(str(parent))
                     tar.addfile(_entry(f"work/{parent}", tarfile.DIRTYPE, mode=0o755))
-            entry = _entry(f"work/{path}", tarfile.REGTYPE, mode=0o644)
+            entry = _entry(f"work/{path}", tarfile.REGTYPE, mode=0o755 if name in executables else 0o644)
             entry.size = len(content)
             tar.addfile(entry, io.BytesIO(content))
     return buffer.getvalue()

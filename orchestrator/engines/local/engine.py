@@ -101,7 +101,7 @@ class LocalEngine:
 
     def _run(self, launch: Launch, folder: Path) -> Outcome:
         work = folder / "work"
-        _lay_out(launch.files, work)
+        _lay_out(launch, work)
         started = time.monotonic()
         process, log = _start(launch, folder, work)
         watching = LocalProcess(process, memory_bytes=launch.memory_bytes)
@@ -132,14 +132,15 @@ class LocalEngine:
         )
 
 
-def _lay_out(files: dict[str, bytes], work: Path) -> None:
+def _lay_out(launch: Launch, work: Path) -> None:
     work.mkdir(mode=0o700)
-    for name, content in files.items():
+    for name, content in launch.files.items():
         path = work / name
         if not path.resolve().is_relative_to(work.resolve()):
             raise ValueError(f"{name!r} does not stay in the working folder")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+        path.chmod(0o755 if name in launch.executables else 0o644)
 
 
 def _start(launch: Launch, folder: Path, work: Path) -> tuple[subprocess.Popen[bytes], LogTail]:

@@ -6,9 +6,11 @@ import json
 
 import pytest
 
+from orchestrator.analysis.coverage import find_coverage
 from orchestrator.analysis.standing import ASKED, Standing, Status, find_standings
 from orchestrator.nouns.record import Record
 from orchestrator.nouns.record import Status as Ended
+from orchestrator.nouns.workload import Mode
 from orchestrator.report.catalogue import catalogue_table
 from tests.makers import evidence, library, record, reply, timed, variant, workload
 
@@ -51,6 +53,12 @@ def test_a_label_that_lied_is_not_verified_by_its_times() -> None:
     found = stand(*(record(variant=ROW, workload=work, reported=lie) for work in (VGG, MOBILENET)))
     assert found.status is Status.FAILED and "label says openblas" in found.why
     assert found.times == {}
+
+
+def test_a_script_of_the_users_own_proves_nothing_of_a_row() -> None:
+    script = workload(network="mine", mode=Mode.SCRIPT)
+    assert stand(timed(ROW, 0, 0.1, workload=script)).status is Status.NOT_RUN
+    assert find_coverage([timed(ROW, 0, 0.1, workload=script)]) == {}
 
 
 def test_the_catalogues_own_reason_counts_where_nothing_ran() -> None:

@@ -11,7 +11,7 @@ from orchestrator.analysis.validity import judge_record
 from orchestrator.nouns.job import ExecutionEvidence, Library, OneDnnEvidence, Threads
 from orchestrator.nouns.record import Record, Status
 from orchestrator.nouns.variant import Blas, Device, OneDnn
-from orchestrator.nouns.workload import Dtype
+from orchestrator.nouns.workload import Dtype, Mode
 from tests.makers import WALLS, evidence, expected, library, method, mkl, observed, record, reply, variant, workload
 
 REFERENCE = library(
@@ -367,3 +367,33 @@ def test_openvinos_two_libraries_are_what_its_label_means() -> None:
 def test_a_record_of_one_machine_that_ran_on_another_is_invalid() -> None:
     made = seen(variant(), cpu_model="Another CPU")
     assert codes(judge_record(made)) == ["claim:host"]
+
+
+def by_script(**fields: Any) -> Record:
+    """A record of a script that brings no evidence, and whose output nobody has described."""
+    defaults = {"workload": workload(network="mine", mode=Mode.SCRIPT), "reported": reply(evidence=None)}
+    return record(**(defaults | fields))
+
+
+def test_what_is_not_proved_of_a_script_is_flagged_whatever_it_says_of_itself() -> None:
+    judged = judge_record(by_script())
+    assert (judged.reasons, flags(judged)) == ((), ["unproved:label", "unproved:isolation", "unproved:numerics"])
+    assert flags(judge_record(by_script(agreed=("output",)))) == ["unproved:label", "unproved:isolation"]
+    outside = judge_record(by_script(observed=observed(container=False)))
+    assert flags(outside) == ["unproved:label", "no-container", "unproved:numerics"]
+
+
+def test_a_script_that_brings_evidence_is_held_to_the_label_like_a_network() -> None:
+    assert judge_record(by_script(reported=reply(), agreed=("output",))) == Validity()
+    lie = by_script(reported=reply(), variant=variant(blas=Blas.MKL))
+    assert codes(judge_record(lie)) == ["claim:blas"]
+
+
+def test_a_script_without_evidence_is_still_held_to_what_the_host_saw() -> None:
+    slow = judge_record(by_script(reported=reply(evidence=None, samples_s=(10.0,) * 10)))
+    assert set(codes(slow)) == {"envelope"}
+    assert codes(judge_record(by_script(observed=observed(throttled_periods=3)))) == ["throttled"]
+
+
+def test_a_network_without_evidence_is_never_valid() -> None:
+    assert codes(judge_record(record(reported=reply(evidence=None), agreed=("output",)))) == ["claim:evidence"]

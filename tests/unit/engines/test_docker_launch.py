@@ -98,6 +98,12 @@ def test_the_files_belong_to_the_unprivileged_user_and_are_the_same_bytes_every_
     assert members[0].mode == 0o700
 
 
+def test_a_file_is_executable_where_the_launch_says_so_and_nowhere_else() -> None:
+    with tarfile.open(fileobj=io.BytesIO(make_tar({"a/run": b"", "b": b"", "job.json": b""}, {"a/run"}))) as tar:
+        modes = {member.name: member.mode for member in tar.getmembers() if member.isfile()}
+    assert modes == {"work/a/run": 0o755, "work/b": 0o644, "work/job.json": 0o644}
+
+
 @pytest.mark.parametrize("name", ["../x", "/x", "a/../../x", ""])
 def test_a_file_stays_in_the_working_folder(name: str) -> None:
     with pytest.raises(ValueError, match="working folder"):

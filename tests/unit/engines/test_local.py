@@ -139,6 +139,13 @@ def test_how_a_process_ended_comes_back(  # noqa: PLR0917  (pytest passes by nam
     assert time.monotonic() - begin < 10
 
 
+def test_a_file_is_executable_where_the_launch_says_so_and_nowhere_else(engine: LocalEngine, environment: Path) -> None:
+    files = {"run": b"#!/bin/sh\nstat -c %a run plain > reply.json\n", "plain": b"#!/bin/sh\n"}
+    outcome = engine.run(launch(environment, "", argv=("./run",), files=files, executables=frozenset({"run"})))
+    assert (outcome.end, outcome.files["reply.json"]) == (End.OK, b"755\n644\n"), outcome
+    assert engine.run(launch(environment, "", argv=("./plain",), files=files)).end is End.EXIT
+
+
 def test_nothing_of_the_group_outlives_the_run(engine: LocalEngine, environment: Path) -> None:
     code = GRANDCHILD + "import os; open('reply.json', 'w').write(str(os.getpid()))"
     outcome = engine.run(launch(environment, code))

@@ -21,6 +21,7 @@ def test_everything_that_the_file_says_and_relative_to_the_file(tmp_path: Path) 
         tmp_path,
         """
         store = "results"
+        scripts = ["mine", "/abs/theirs"]
         [build]
         jobs = 3
         timeout_s = 60
@@ -32,6 +33,7 @@ def test_everything_that_the_file_says_and_relative_to_the_file(tmp_path: Path) 
     )
     config = read_config(path, pip={})
     assert config.store == tmp_path / "results"
+    assert config.scripts == (tmp_path / "mine", Path("/abs/theirs"))
     assert config.site.jobs == 3
     assert config.site.build_timeout_s == 60
     assert config.site.wheel_folders == (tmp_path / "w", Path("/abs"))

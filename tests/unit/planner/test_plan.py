@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.errors import UnknownNameError
 from orchestrator.nouns.plan import Plan, Skipped
-from orchestrator.nouns.workload import Method, Workload
+from orchestrator.nouns.workload import Method, Mode, Workload
 from orchestrator.planner.blocks import block_order, block_trials, plan_trials, trial_count
 from orchestrator.planner.cells import make_plan
 from tests.makers import variant
@@ -145,3 +145,21 @@ def test_the_first_mode_runs_when_nobody_asks_and_a_glob_asks_for_more() -> None
 def test_a_mode_that_no_backend_has_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'eager'"):
         make_plan([variant(modes=("default", "eager"))], WORKLOADS, Method(), threads=(1,), modes="eagr")
+
+
+def test_a_script_runs_in_one_mode_on_every_row_and_is_left_out_with_the_reason_where_others_are_asked_for() -> None:
+    rows = [variant(modes=("eigen",)), variant(version="2.0", modes=("default", "eager"))]
+    works = [*WORKLOADS, Workload(network="mine", mode=Mode.SCRIPT)]
+
+    def modes(asked: str) -> Counter[str]:
+        made = make_plan(rows, works, Method(), threads=(1,), modes=asked)
+        assert [name for name, _ in made.skipped] == ([] if any("mine" in each.id for each in made.cells) else [MINE])
+        return Counter(cell.mode for cell in made.cells if cell.workload == MINE)
+
+    assert modes("") == modes("*") == modes("default") == {"default": 2}
+    assert modes("eager") == modes("eigen") == {}
+    with pytest.raises(UnknownNameError, match="did you mean 'eager'"):
+        modes("eagr")
+
+
+MINE = "mine-script-b1"

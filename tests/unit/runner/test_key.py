@@ -10,11 +10,12 @@ import pytest
 
 from orchestrator.errors import SpecError
 from orchestrator.host.topology import Core, CpuSet
-from orchestrator.nouns.job import Job
+from orchestrator.nouns.job import Job, Told
 from orchestrator.nouns.plan import Cell, Trial
+from orchestrator.nouns.script import Script
 from orchestrator.nouns.workload import Network
 from orchestrator.runner import key as key_module
-from orchestrator.runner.code import read_code, workloads_hash
+from orchestrator.runner.code import Code, add_script, read_code, workloads_hash
 from orchestrator.runner.job import make_job
 from orchestrator.runner.key import cell_key
 from orchestrator.runner.launch import PAD, make_env, make_launch, make_limits
@@ -67,6 +68,7 @@ CHANGES: dict[str, dict[str, Any]] = {
             "job_schema": 2,
             "backend": "other",
             "network": NETWORK.model_copy(update={"parameters": 5}),
+            "script": Told(name="mine", argv=("./mine",), arguments={}),
             "batch": 2,
             "mode": "train",
             "region": "end_to_end",
@@ -101,6 +103,39 @@ def test_how_a_record_is_written_down_does_not_move_its_key(monkeypatch: pytest.
     monkeypatch.setattr("orchestrator.nouns.record.RECORD_SCHEMA", 999)
     importlib.reload(key_module)
     assert key() == before
+
+
+def test_a_networks_cell_is_called_as_it_was_before_there_were_scripts() -> None:
+    """A new name would have every stored cell measured again."""
+    assert key() == "19d63035e50bcec284439fe7e914eb344ec151b8326a5cfde79a2b43cd0850ce"
+    assert "script" not in job().model_dump() and b"script" not in job().model_dump_json().encode()
+
+
+SCRIPT = Script(name="mine", argv=("./mine", "x"), files={"mine": b"1"}, arguments={"n": 1}, expected={"y": expected()})
+
+
+def script_key(**fields: Any) -> str:
+    script = SCRIPT.model_copy(update=fields)
+    made = make_job(CELL, variant=variant(), workload=workload(), script=script, method=method())
+    return key(job=made, workloads_hash=add_script(Code({"workloads/__main__.py": b""}, ""), script).digest)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "other"},
+        {"argv": ("./mine", "y")},
+        {"files": {"mine": b"2"}},
+        {"files": {"mine": b"1", "more": b""}},
+        {"arguments": {"n": 2}},
+        {"arguments": {"n": "1"}},
+        {"expected": {}},
+        {"expected": {"y": expected(tolerance=1.0)}},
+    ],
+)
+def test_whatever_of_a_script_may_change_a_number_or_its_proof_changes_the_key(change: dict[str, Any]) -> None:
+    assert script_key(**change) != script_key()
+    assert script_key(title="only a title") == script_key()
 
 
 def test_the_order_of_keys_and_the_way_a_number_is_written_do_not_matter() -> None:
@@ -139,14 +174,22 @@ def test_a_folder_without_workloads_is_named(tmp_path: Path) -> None:
         read_code(tmp_path)
 
 
-def launch(block: int = 0, attempt: int = 1, threads: int = 2, **fields: Any) -> Any:
+def launch(
+    block: int = 0,
+    attempt: int = 1,
+    threads: int = 2,
+    script: Script | None = None,
+    code: dict[str, bytes] | None = None,
+    **fields: Any,
+) -> Any:
     return make_launch(
         Trial(CELL._replace(threads=threads), block, 0),
         job(),
         variant=variant(**fields),
         method=method(),
         reference="sha256:ab",
-        code={"workloads/__main__.py": b""},
+        script=script,
+        code=code or {"workloads/__main__.py": b""},
         cpuset=CpuSet((4, 6), (1,), (Core((4, 5), (4, 5), 1), Core((6, 7), (6, 7), 1))),
         run="run-1",
         attempt=attempt,
@@ -184,3 +227,14 @@ def test_a_launch_has_the_cells_cpus_and_room_for_its_threads() -> None:
     assert sorted(made.files) == ["job.json", "workloads/__main__.py"]
     assert Job.model_validate_json(made.files["job.json"]) == job()
     assert set(make_limits(method(), 2)) == {"memory_bytes", "pids", "shm_bytes", "tmp_bytes", "timeout_s"}
+
+
+def test_a_script_is_started_by_itself_with_its_files_and_everything_else_as_for_a_network() -> None:
+    code = add_script(Code({"workloads/__main__.py": b""}, ""), SCRIPT)
+    made, other = launch(script=SCRIPT, code=code.files), launch()
+    assert made.argv == ("./mine", "x")
+    assert sorted(made.files) == ["job.json", "mine", "workloads/__main__.py"]
+    assert made.executables == {"mine"} and not other.executables
+    same = {"argv", "files", "executables"}
+    assert made.model_dump(exclude=same) == other.model_dump(exclude=same)
+    assert not SCRIPT.model_copy(update={"argv": ("python3", "mine")}).executables

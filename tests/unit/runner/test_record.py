@@ -9,6 +9,7 @@ import pytest
 from orchestrator.nouns.launch import End, Outcome, Rejected
 from orchestrator.nouns.plan import Cell, Trial
 from orchestrator.nouns.record import Status
+from orchestrator.nouns.workload import Mode
 from orchestrator.runner.record import Subject, judge, make_imageless_record, make_record
 from tests.makers import expected, method, observed, provenance, reply, variant, workload
 
@@ -101,3 +102,18 @@ def test_a_trial_without_an_image_is_a_record_too() -> None:
 def test_a_long_reason_is_cut() -> None:
     long = outcome(End.ENGINE_LOST, detail="x" * 5000)
     assert len(make_record(SUBJECT, long, provenance=provenance()).reason) == 1000
+
+
+def test_only_a_script_may_leave_its_evidence_out() -> None:
+    judged = judge(outcome(data=said(evidence=None)), EXPECTED)
+    assert (judged.status, "without evidence" in judged.reason) == (Status.INVALID_OUTPUT, True)
+    assert judge(outcome(data=said(evidence=None)), EXPECTED, Mode.SCRIPT).status is Status.OK
+
+
+def test_a_record_names_the_outputs_that_the_host_found_right_and_no_others() -> None:
+    def agreed(data: bytes, wanted: Any) -> tuple[str, ...]:
+        return make_record(SUBJECT, outcome(data=data), provenance=provenance(), expected=wanted).agreed
+
+    assert agreed(said(), EXPECTED) == ("output",)
+    assert agreed(said(), {}) == (), "whatever the workload says of its errors"
+    assert agreed(said(outputs={"output": (1.0, 1.0)}), EXPECTED) == ()

@@ -68,6 +68,25 @@ def test_numbers_that_a_json_writer_shortens_are_still_numbers() -> None:
     assert heard.reply.samples_s == (1.0, 2.0)
 
 
+@pytest.mark.parametrize(
+    ("extra", "taken"),
+    [
+        ({"a": "b", "n": 1, "x": 0.5, "yes": True}, True),
+        ({str(number): number for number in range(64)}, True),
+        ({str(number): number for number in range(65)}, False),
+        ({"list": [1]}, False),
+        ({"table": {}}, False),
+        ({"null": None}, False),
+        ([], False),
+    ],
+)
+def test_what_a_workload_wants_kept_besides_is_flat_and_short(extra: Any, taken: bool) -> None:
+    heard = parse_reply(changed(extra=extra))
+    assert (heard.reply is not None) is taken, heard.problem
+    if heard.reply is not None:
+        assert json.dumps(heard.reply.extra) == json.dumps(extra), "true is no 1, and 1 no 1.0"
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
