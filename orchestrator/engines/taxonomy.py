@@ -42,7 +42,7 @@ def decide_end(watched: Watched, *, oom: bool, exit_code: int | None, signal_num
         (oom, End.OOM, watched.killed_for or "the kernel killed it, or a child of it, for memory"),
         (watched.timed_out, End.TIMEOUT, f"ended after {watched.wall_s:.1f} s"),
         (watched.interrupted, End.INTERRUPTED, "stopped by the user"),
-        (signal_number, End.SIGNAL, name_signal(signal_number or 0)),
+        (signal_number, End.SIGNAL, _say_signal(signal_number or 0, watched.killed_for)),
         (exit_code, End.EXIT, f"exit code {exit_code}"),
         (True, End.OK, ""),
     )
@@ -64,6 +64,10 @@ def name_signal(number: int) -> str:
         name = f"signal {number}"
     hint = HINTS.get(number, "")  # type: ignore[call-overload]
     return f"{name} ({hint})" if hint else name
+
+
+def _say_signal(number: int, killed_for: str) -> str:
+    return f"{name_signal(number)} from the host: {killed_for}" if killed_for else name_signal(number)
 
 
 def describe_failure(error: Exception) -> str:

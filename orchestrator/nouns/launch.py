@@ -42,6 +42,8 @@ class Launch(Noun):
     pids: int
     shm_bytes: int = 64 * 2**20
     tmp_bytes: int = 256 * 2**20
+    file_bytes: int = 4 * 2**30
+    """The most that any one file may have: VGG-16, written out as a model, has 553 MB."""
     timeout_s: float
     labels: dict[str, str] = Field(default_factory=dict)
 

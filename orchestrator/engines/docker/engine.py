@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from orchestrator.engines.cgroup import find_neighbours
+from orchestrator.engines.disk import Disk
 from orchestrator.engines.docker import client as connection
 from orchestrator.engines.docker.client import OPEN_TIMEOUT_S, describe_engine, failures, open_client
 from orchestrator.engines.docker.deadline import within
@@ -54,6 +56,7 @@ class DockerEngine:
         self._calm = Calm()
         self._unremoved = Unremoved()
         self._digests: dict[str, tuple[str, ...]] = {}
+        self._root: Path | None = None
 
     @property
     def client(self) -> APIClient:
@@ -138,6 +141,13 @@ class DockerEngine:
         client = self.client
         return within(connection.CALL_TIMEOUT_S, phase, lambda: action(client))
 
+    def _find_root(self) -> Path | None:
+        """Where the engine keeps its volumes, if it says so; asked once."""
+        if self._root is None:
+            told = self._ask("describe itself", lambda client: client.info()).get("DockerRootDir")
+            self._root = Path(told) if told else None
+        return self._root
+
     def _run(self, launch: Launch, container: str) -> Outcome:
         archive = make_tar(launch.files, launch.executables)
         self._ask("take files", lambda client: client.put_archive(container, VOLUME, archive))
@@ -145,7 +155,10 @@ class DockerEngine:
         if neighbours and self._ask("remove containers", reap).removed:
             # an orchestrator that was killed let go of its core at once; its container would have kept it for longer
             neighbours = find_neighbours(container, launch.cpus)
-        process = self._ask("attach", lambda client: Container(client, container, timeout_s=launch.timeout_s))
+        disk = Disk(self._find_root())
+        process = self._ask(
+            "attach", lambda client: Container(client, container, timeout_s=launch.timeout_s, disk=disk)
+        )
         witness = Witness(
             process,
             cpus=launch.cpus,

@@ -88,6 +88,7 @@ def _host_config(launch: Launch) -> dict[str, Any]:
         "Ulimits": [
             {"Name": "core", "Soft": 0, "Hard": 0},
             {"Name": "nofile", "Soft": OPEN_FILES, "Hard": OPEN_FILES},
+            {"Name": "fsize", "Soft": launch.file_bytes, "Hard": launch.file_bytes},
         ],
         "LogConfig": {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "1"}},
         "RestartPolicy": {"Name": "no"},

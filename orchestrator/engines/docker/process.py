@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from docker import APIClient
 
     from orchestrator.engines.cgroup import Cgroup
+    from orchestrator.engines.disk import Disk
 
 WAIT_SLACK_S = 120
 SIGNAL_TIMEOUT_S = 2.0
@@ -24,8 +25,9 @@ SIGNAL_TIMEOUT_S = 2.0
 class Container:
     """A started container: an `engines.watch.Process`."""
 
-    def __init__(self, client: APIClient, container: str, *, timeout_s: float) -> None:
+    def __init__(self, client: APIClient, container: str, *, timeout_s: float, disk: Disk) -> None:
         self.client = client
+        self.disk = disk
         self.id = container
         self.wait_s = int(timeout_s + WAIT_SLACK_S)
         self.cgroup: Cgroup | None = None
@@ -38,9 +40,9 @@ class Container:
         return int(self.client.wait(self.id, timeout=self.wait_s)["StatusCode"])
 
     def sample(self) -> str:
-        """Keep the newest counters. Nothing that is seen here ends a container: the kernel holds its limits."""
+        """Keep the newest counters. The kernel holds the container's limits; a disk has none."""
         self.usage()
-        return ""
+        return self.disk.find_problem()
 
     def usage(self) -> Usage:
         """The counters now; the last ones where there are none any more."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator import paths
+from orchestrator.engines.disk import Disk
 from orchestrator.engines.local.folder import private_folder, remove_orphans
 from orchestrator.engines.local.launcher import make_argv
 from orchestrator.engines.local.process import LocalProcess
@@ -104,7 +105,7 @@ class LocalEngine:
         _lay_out(launch, work)
         started = time.monotonic()
         process, log = _start(launch, folder, work)
-        watching = LocalProcess(process, memory_bytes=launch.memory_bytes)
+        watching = LocalProcess(process, memory_bytes=launch.memory_bytes, disk=Disk(work))
         witness = Witness(watching, cpus=launch.cpus, siblings=launch.siblings, gpus=launch.gpus, calm=self._calm)
         try:
             watched = watch(watching, self._interrupts, timeout_s=launch.timeout_s, started=started, look=witness.look)
@@ -119,7 +120,7 @@ class LocalEngine:
         taken = take_results(work, launch.results)
         number = -status if status < 0 else None
         exit_code = status if status >= 0 else 128 - status
-        ending = decide_end(watched, oom=bool(watched.killed_for), exit_code=exit_code, signal_number=number)
+        ending = decide_end(watched, oom=watching.too_large, exit_code=exit_code, signal_number=number)
         return Outcome(
             end=ending.end,
             detail=ending.detail,

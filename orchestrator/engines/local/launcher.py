@@ -14,13 +14,16 @@ if TYPE_CHECKING:
 
 PROGRAM = """
 import ctypes, os, resource, signal, sys
-parent, cpus, argv = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
+parent, cpus, file_bytes, argv = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4:]
 # the workload does not outlive an orchestrator that was killed
 ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
 if os.getppid() != parent:
     os._exit(137)
 os.sched_setaffinity(0, {int(cpu) for cpu in cpus.split(",")})
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+allowed = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+file_bytes = file_bytes if allowed == resource.RLIM_INFINITY else min(file_bytes, allowed)
+resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
 os.umask(0o077)
 try:
     os.execvpe(argv[0], argv, os.environ)
@@ -33,4 +36,4 @@ except OSError as error:
 def make_argv(launch: Launch, parent: int) -> list[str]:
     """The interpreter's own command line around the launch's; `parent` is the process that must stay alive."""
     cpus = ",".join(str(cpu) for cpu in launch.cpus)
-    return [sys.executable, "-I", "-S", "-c", PROGRAM, str(parent), cpus, *launch.argv]
+    return [sys.executable, "-I", "-S", "-c", PROGRAM, str(parent), cpus, str(launch.file_bytes), *launch.argv]

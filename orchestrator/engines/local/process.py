@@ -14,15 +14,19 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Sequence
 
+    from orchestrator.engines.disk import Disk
+
 PROC = Path("/proc")
 
 
 class LocalProcess:
     """A process group under watch: an `engines.watch.Process`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], *, memory_bytes: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], *, memory_bytes: int, disk: Disk) -> None:
         self.process = process
         self.memory_bytes = memory_bytes
+        self.disk = disk
+        self.too_large = False
         self.peak_bytes: int | None = None
 
     def wait(self) -> int:
@@ -31,13 +35,14 @@ class LocalProcess:
         return 0
 
     def sample(self) -> str:
-        """Memory of the process and its descendants; over the limit is the reason to kill it."""
+        """Memory of the process and its descendants, and what they left of the disk: the reason to kill them."""
         resident, peak = read_memory(self.process.pid)
         if peak is not None:
             self.peak_bytes = max(self.peak_bytes or 0, peak, resident)
         if resident > self.memory_bytes:
+            self.too_large = True
             return f"{resident} bytes resident, the limit is {self.memory_bytes}"
-        return ""
+        return self.disk.find_problem()
 
     def usage(self) -> Usage:
         """No control group: nothing."""

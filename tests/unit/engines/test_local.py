@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.engines import disk
 from orchestrator.engines.local import LocalEngine
 from orchestrator.engines.local import venv as module
 from orchestrator.engines.local.folder import remove_orphans
@@ -146,6 +147,18 @@ def test_a_file_is_executable_where_the_launch_says_so_and_nowhere_else(engine: 
     assert engine.run(launch(environment, "", argv=("./plain",), files=files)).end is End.EXIT
 
 
+def test_who_fills_the_disk_or_a_file_is_ended_with_the_reason(
+    engine: LocalEngine, environment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcome = engine.run(launch(environment, "open('f', 'w').truncate(1001)", file_bytes=1000))
+    assert outcome.end is End.EXIT and "File too large" in outcome.log_tail
+    rooms = iter([disk.Room(2**40, 2**20)])
+    monkeypatch.setattr(disk, "read_room", lambda _: next(rooms, disk.Room(0, 2**20)))
+    outcome = engine.run(launch(environment, "import time; time.sleep(600)"))
+    assert outcome.end is End.SIGNAL
+    assert outcome.detail == "SIGKILL from the host: it left 0 MiB free on the disk of its working folder"
+
+
 def test_nothing_of_the_group_outlives_the_run(engine: LocalEngine, environment: Path) -> None:
     code = GRANDCHILD + "import os; open('reply.json', 'w').write(str(os.getpid()))"
     outcome = engine.run(launch(environment, code))
@@ -176,9 +189,9 @@ def test_a_flood_of_output_ends_normally_and_keeps_little(engine: LocalEngine, e
         "import os; os.mkfifo('reply.json')",
         "import os; os.mkdir('reply.json')",
         "import os; open('a', 'w'); os.link('a', 'reply.json')",
-        "open('reply.json', 'w').truncate(2**40)",
+        "open('reply.json', 'w').truncate(2**32)",
     ],
-    ids=["link", "pipe", "folder", "second name", "sparse terabyte"],
+    ids=["link", "pipe", "folder", "second name", "sparse gigabytes"],
 )
 def test_a_hostile_result_is_rejected(engine: LocalEngine, environment: Path, code: str) -> None:
     outcome = engine.run(launch(environment, code))

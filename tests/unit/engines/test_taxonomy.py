@@ -45,3 +45,9 @@ def test_a_status_above_128_is_a_signal_where_there_is_such_a_signal(status: int
 def test_a_bus_error_comes_with_what_to_try() -> None:
     assert name_signal(7) == "SIGBUS (a full /dev/shm gives this: raise shm_size)"
     assert name_signal(63) == "signal 63"
+
+
+def test_a_signal_that_the_host_sent_comes_with_its_reason() -> None:
+    watched = Watched(status=0, wall_s=1.0, ended_at=1.0, killed_for="it left nothing free")
+    ending = decide_end(watched, oom=False, exit_code=137, signal_number=9)
+    assert (ending.end, ending.detail) == (End.SIGNAL, "SIGKILL from the host: it left nothing free")
