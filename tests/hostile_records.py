@@ -1,15 +1,17 @@
-"""A text in every place of a record that can hold one: what may a container, or another's store, have written there?"""
+"""A text or a number in every place of a record that can hold one: what may somebody else have written there?"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from orchestrator.nouns.conditions import Canary, Conditions
 from orchestrator.nouns.record import Record
 from orchestrator.nouns.variant import Blas
-from tests.makers import timed, variant
+from tests.makers import observed, timed, variant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +35,34 @@ def spoil_records(text: str) -> tuple[list[Record], set[str]]:
     return records, places
 
 
+def spoil_numbers(number: float) -> list[Record]:
+    """Records with `number` in one of their places, or in all samples, each in a block of its own."""
+    seen = Conditions(canaries=(Canary(cpu=0, before_s=0.1, after_s=0.1),))
+    document = timed(variant(), 0, 0.1, observed=observed(wall_s=6.0, conditions=seen)).model_dump(mode="json")
+    spoiled = [_put(document, place, number) for place in _find_numbers(document)]
+    spoiled.append(_put(document, ("reported", "samples_s"), [number] * 10))
+    # The host's own count as well, so that nothing gives the samples the lie.
+    spoiled.append(_put(spoiled[-1], ("observed", "wall_s"), number))
+    records: list[Record] = []
+    for each in spoiled:
+        with contextlib.suppress(ValidationError):
+            found = Record.model_validate_json(json.dumps(each), strict=True)
+            records.append(found.model_copy(update={"block": len(records)}))
+    return records
+
+
+def _find_numbers(value: Any, place: Place = ()) -> Iterator[Place]:
+    """Also where nothing stands: some of these places are for numbers."""
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+        yield place
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _find_numbers(inner, (*place, name))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value[:1]):
+            yield from _find_numbers(inner, (*place, index))
+
+
 def _find_texts(value: Any, place: Place = ()) -> Iterator[Place]:
     if isinstance(value, str):
         yield place
@@ -44,9 +74,9 @@ def _find_texts(value: Any, place: Place = ()) -> Iterator[Place]:
             yield from _find_texts(inner, (*place, number))
 
 
-def _put(value: Any, place: Place, text: str) -> Any:
+def _put(value: Any, place: Place, content: Any) -> Any:
     if not place:
-        return text
+        return content
     copied: Any = dict(value) if isinstance(value, dict) else list(value)
-    copied[place[0]] = _put(value[place[0]], place[1:], text)
+    copied[place[0]] = _put(value[place[0]], place[1:], content)
     return copied

@@ -119,7 +119,7 @@ def _clocks(seen: Conditions, bounds: Limits) -> list[Finding]:
 
 
 def _canaries(seen: Conditions, bounds: Limits) -> list[Finding]:
-    changes = [each.after_s / each.before_s for each in seen.canaries if each.after_s]
+    changes = [each.after_s / each.before_s for each in seen.canaries if each.after_s and each.before_s]
     worst = max(changes, key=lambda change: abs(change - 1), default=1.0)
     if abs(worst - 1) <= bounds.frequency:
         return []

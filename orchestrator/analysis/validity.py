@@ -29,6 +29,8 @@ LEAST_SAMPLE_S = 0.5e-3
 """Half of what the harness aims at: the loops are chosen by the warm-up, and a step may get faster after it."""
 SLACK = 1.02
 """Two clocks in two processes: the inner one may seem this much longer than the outer."""
+LONGEST_S = 1e9
+"""Thirty years: what is longer was not measured, and a sum of several may be beyond all numbers."""
 CLOCK_S = 0.02
 """CPU time is counted in ticks of 10 ms, in two places."""
 _CHECKS = (
@@ -98,6 +100,9 @@ def _envelope(record: Record, reply: Reply, seen: Observed) -> list[Finding]:
     """What a lying or broken workload gets wrong: more time than it lived, less than none, fewer samples than asked."""
     samples, found = reply.samples_s, []
     times = (*samples, *reply.warmup_s, reply.first_s or 0.0)
+    longest = max((*times, reply.wall_s or 0.0, reply.cpu_s or 0.0, seen.wall_s), key=abs)
+    if abs(longest) > LONGEST_S:
+        return [Finding("envelope", f"a time of {longest:.3g} s, which no trial takes")]
     if not samples or min(samples) <= 0 or min(times) < 0 or not all(math.isfinite(each) for each in times):
         found.append(f"{len(samples)} samples, of which the shortest is {min(samples, default=0)} s")
     total = math.fsum(samples) * reply.loops + math.fsum(reply.warmup_s) + (reply.first_s or 0.0)

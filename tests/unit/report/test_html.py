@@ -15,7 +15,7 @@ from orchestrator.nouns.variant import Blas
 from orchestrator.report.escape import xml_text
 from orchestrator.report.html import _clean, render_page
 from orchestrator.store.reading import Problem
-from tests.hostile_records import spoil_records
+from tests.hostile_records import spoil_numbers, spoil_records
 from tests.makers import provenance, record, timed, variant
 from tests.pages import read_inert
 
@@ -110,6 +110,17 @@ def test_no_text_of_a_record_gets_out_of_its_place() -> None:
     assert {"reason", "key", "cell", "provenance.engine", "variant.why", "reported.evidence.libraries.core"} <= fields
     page = read_inert(make(records))
     assert page.text.count(" ".join(xml_text("<script>alert(1)</script>").split())) > 40
+
+
+@pytest.mark.parametrize("number", [0, -1, 2**53, 5e-324, 1e200, 1e308, -1e308])
+def test_no_number_of_a_record_keeps_the_page_from_being_made(number: float) -> None:
+    records = spoil_numbers(number)
+    assert len(records) > 20
+    sound = [timed(variant(blas=blas), block, 0.1 + block / 1e6)
+             for blas in (Blas.OPENBLAS, Blas.MKL) for block in range(1000, 1005)]  # fmt: skip
+    page = read_inert(make([*records, *sound]))
+    assert "nan" not in page.text.lower().split()
+    assert not re.search(r"\binf\b", page.text)
 
 
 def test_what_is_no_text_for_people_is_a_mistake() -> None:
