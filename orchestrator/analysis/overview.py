@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from orchestrator.analysis.roofline import Place
     from orchestrator.analysis.summary import Summary
     from orchestrator.analysis.trials import Context, Judged
+    from orchestrator.nouns.image import Packages
     from orchestrator.nouns.limits import Limits
     from orchestrator.nouns.record import Record
     from orchestrator.nouns.variant import Variant
@@ -74,6 +75,8 @@ class Overview:
     comparisons: tuple[tuple[str, Comparisons], ...]
     """Axis -> all builds that differ in it alone, one family each; axes on which no two builds differ are left out."""
     builds: tuple[Build, ...]
+    sboms: Mapping[str, Packages]
+    """Identifier of an image -> what was installed in it, where that is known."""
 
 
 def read_setting(context: Context) -> Context:
@@ -82,9 +85,16 @@ def read_setting(context: Context) -> Context:
 
 
 def survey_records(
-    records: Sequence[Record], networks: Mapping[str, Network], *, limits: Limits | None = None
+    records: Sequence[Record],
+    networks: Mapping[str, Network],
+    *,
+    limits: Limits | None = None,
+    sboms: Mapping[str, Packages] | None = None,
 ) -> Overview:
-    """The overview of these records, which the networks of this version place under the roof of their machine."""
+    """The overview of these records, which the networks of this version place under the roof of their machine.
+
+    `sboms`: image id -> its packages, of those that are known.
+    """
     summaries = summarise_records(records, limits=limits)
     trials = judge_trials(records, limits=limits)
     moments = sorted(record.provenance.started_at for record in records)
@@ -97,14 +107,17 @@ def survey_records(
         tools=tuple(sorted({record.provenance.bench for record in records})),
         settings=_find_settings(trials),
         results=tuple(zip(summaries, place_summaries(summaries, records, networks, limits=limits), strict=True)),
-        comparisons=_compare_axes(without_peaks(records), limits),
+        comparisons=_compare_axes(without_peaks(records), limits, sboms),
         builds=_find_builds(trials),
+        sboms=sboms or {},
     )
 
 
-def _compare_axes(records: Sequence[Record], limits: Limits | None) -> tuple[tuple[str, Comparisons], ...]:
+def _compare_axes(
+    records: Sequence[Record], limits: Limits | None, sboms: Mapping[str, Packages] | None
+) -> tuple[tuple[str, Comparisons], ...]:
     axes = [*_FIRST_AXES, *(name for name in AXES if name not in _FIRST_AXES)]
-    found = [(axis, compare_by(records, axis, thresholds=Thresholds(limits=limits))) for axis in axes]
+    found = [(axis, compare_by(records, axis, thresholds=Thresholds(limits=limits), sboms=sboms)) for axis in axes]
     return tuple((axis, comparisons) for axis, comparisons in found if comparisons.items)
 
 

@@ -29,10 +29,12 @@ def report(
     from orchestrator.screen.answers import show_answer, show_problems
     from orchestrator.store.opening import open_store
     from orchestrator.store.reading import read_trimmed
+    from orchestrator.store.sboms import read_sboms
 
     opened = open_store(find_store(store))
     records, problems = read_trimmed(opened)
     show_problems(problems)
-    overview = survey_records(records, read_networks(), limits=read_config(pip={}).limits)
+    sboms = read_sboms(opened, (record.provenance.image_id for record in records))
+    overview = survey_records(records, read_networks(), limits=read_config(pip={}).limits, sboms=sboms)
     page = render_page(overview, problems, root=opened.root, rows=read_variants().variants, title=title)
     show_answer(page, output)

@@ -68,6 +68,8 @@ class Family:
     rule: str
     counts: tuple[tuple[str, int], ...]
     """Verdict -> comparisons, in the order of the words."""
+    size: int
+    """Comparisons, over which one correction went where they have a ratio."""
     tables: tuple[ComparisonTable, ...]
     left_out: tuple[str, ...]
     legend: str
@@ -91,6 +93,7 @@ def _make_family(axis: str, found: Comparisons) -> Family:
         axis=axis,
         rule=found.rule,
         counts=tuple((str(word), counts[word]) for word in Word if counts[word]),
+        size=len(found.items),
         tables=tuple(_make_table(list(group)) for _, group in grouped),
         left_out=found.left_out,
         legend=found.legend,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 TICKS = 6
 """At most; more do not fit side by side on a telephone."""
-APART = 17.0
+APART = 15.0
 """Percent between two labels at least."""
 ONE = "1x"
 """The label that stays where two are too near to each other."""
@@ -109,11 +109,13 @@ def _make_scale(low: float, high: float, labelled: Iterable[tuple[float, str]], 
     last = -math.inf
     for value, label in labelled:
         place = _place(value, low, high, logarithmic=logarithmic)
-        if ticks and place - last < APART:
+        anchor = "start" if place < 2 * EDGE else "end" if place > 100 - 2 * EDGE else "middle"
+        # A label that begins or ends at its tick reaches as far as two that stand in the middle of theirs.
+        aside = anchor == "end" or (ticks and ticks[-1].anchor == "start")
+        if ticks and place - last < (1.5 * APART if aside else APART):
             if label != ONE:
                 continue
             ticks.pop()
-        anchor = "start" if place < 2 * EDGE else "end" if place > 100 - 2 * EDGE else "middle"
         ticks.append(Tick(_percent(place), label, anchor))
         last = place
     kind = f"{'logarithmic' if logarithmic else 'linear'} axis"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from orchestrator.analysis.overview import Build, Overview, Setting
     from orchestrator.analysis.trials import Context
+    from orchestrator.nouns.image import Packages
     from orchestrator.nouns.variant import Variant
     from orchestrator.store.reading import Problem
 
@@ -54,6 +55,18 @@ class SettingView:
 
 
 @dataclass(frozen=True)
+class ImageView:
+    """An image that a build ran in."""
+
+    name: str
+    identifier: str
+    packages: tuple[str, ...]
+    """Everything that is installed in it; empty where that is not known, or as in the image before."""
+    said: str
+    """`212 packages`, or why there are none."""
+
+
+@dataclass(frozen=True)
 class BuildView:
     """What a build claims, what was proved, and what it was made from."""
 
@@ -61,7 +74,7 @@ class BuildView:
     label: str
     proved: tuple[tuple[str, str], ...]
     trials: str
-    images: tuple[tuple[str, str], ...]
+    images: tuple[ImageView, ...]
     libraries: tuple[str, ...]
     packages: tuple[str, ...]
     """As its row pins them."""
@@ -100,7 +113,7 @@ def find_machines(settings: Iterable[SettingView]) -> list[tuple[tuple[str, str]
 
 def make_builds(overview: Overview) -> list[BuildView]:
     """Every build that was measured."""
-    return [_make_build(build) for build in overview.builds]
+    return [_make_build(build, overview.sboms) for build in overview.builds]
 
 
 def find_unverified(rows: Iterable[Variant], overview: Overview) -> list[Unverified]:
@@ -143,7 +156,7 @@ def _make_setting(number: int, setting: Setting, first: Context) -> SettingView:
     )
 
 
-def _make_build(build: Build) -> BuildView:
+def _make_build(build: Build, sboms: Mapping[str, Packages]) -> BuildView:
     row, facts = build.variant, build.facts
     parts = (facts.get("BLAS"), facts.get("BLAS core"), facts.get("BLAS threading"))
     proved = {
@@ -159,11 +172,27 @@ def _make_build(build: Build) -> BuildView:
         label=f"{row.framework} {row.version}, {row.install}, {row.blas}, oneDNN {row.onednn}",
         proved=tuple((name, value) for name, value in proved.items() if value not in {"", "absent"}),
         trials=f"{build.valid} of {build.trials} valid",
-        images=build.images,
+        images=_make_images(build, sboms),
         libraries=build.libraries,
         packages=_list_packages(row),
         why=row.why,
     )
+
+
+def _make_images(build: Build, sboms: Mapping[str, Packages]) -> tuple[ImageView, ...]:
+    views: list[ImageView] = []
+    before: Packages | None = None
+    for name, identifier in build.images:
+        found = sboms.get(identifier)
+        if found is None:
+            views.append(ImageView(name, identifier, (), ""))
+        elif found == before:
+            views.append(ImageView(name, identifier, (), "the same packages"))
+        else:
+            packages = tuple(f"{package} {version}" for package, version in sorted(found.items()))
+            views.append(ImageView(name, identifier, packages, say_number(len(packages), "package")))
+        before = found or before
+    return tuple(views)
 
 
 def _list_packages(row: Variant) -> tuple[str, ...]:

@@ -20,8 +20,9 @@ from tests.makers import provenance, record, timed, variant
 from tests.pages import read_inert
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from orchestrator.nouns.image import Packages
     from orchestrator.nouns.record import Record
 
 HOSTILE = [
@@ -42,8 +43,13 @@ HOSTILE = [
 ROOT = Path("/somebody/store")
 
 
-def make(records: Sequence[Record], problems: Sequence[Problem] = (), **options: Any) -> str:
-    return render_page(survey_records(records, {}), problems, root=ROOT, **options)
+def make(
+    records: Sequence[Record],
+    problems: Sequence[Problem] = (),
+    sboms: Mapping[str, Packages] | None = None,
+    **options: Any,
+) -> str:
+    return render_page(survey_records(records, {}, sboms=sboms), problems, root=ROOT, **options)
 
 
 def store_of_three() -> list[Record]:
@@ -77,6 +83,19 @@ def test_a_page_says_what_was_measured_compared_proved_and_lost() -> None:
     assert "/somebody" not in text
     assert "times the time of the reference: faster" in text
     assert "AMD EPYC" in text
+
+
+def test_packages_are_listed_once_and_what_rows_do_not_declare_is_said_of_a_comparison() -> None:
+    ids = ["sha256:" + letter * 64 for letter in "abc"]
+    packages = {"deb:libgomp1": "12.2", "pip:numpy": "1.24.2", "pip:<b>": "1"}
+    records = [timed(variant(), block, 0.1, provenance=provenance(image_id=ids[block == 4])) for block in range(5)]
+    mkl = provenance(image_id=ids[2])
+    records += [timed(variant(blas=Blas.MKL), block, 0.08, provenance=mkl) for block in range(5)]
+    sboms = {ids[0]: packages, ids[1]: packages, ids[2]: packages | {"deb:libgomp1": "13.1"}}
+    page = read_inert(make(records, sboms=sboms))
+    assert page.text.count("deb:libgomp1 12.2, pip:<b> 1, pip:numpy 1.24.2") == 1
+    assert f"{ids[1]}: the same packages" in page.text
+    assert "beside what the rows declare, 1 package differs: deb:libgomp1 12.2 -> 13.1" in page.text
 
 
 def test_what_was_imported_is_said_at_the_top_and_flagged_in_its_row() -> None:
