@@ -111,7 +111,9 @@ def _read_tar(stream: _Reading) -> Iterator[Member]:
             if not 0 <= info.size <= UNPACKED_BYTES:
                 raise ValueError(f"{info.name} claims to have {info.size} bytes")
             bounded.limit = min(archive.offset + HEADER_BYTES, UNPACKED_BYTES)
-            yield _read_tar_member(archive, info)
+            member = _read_tar_member(archive, info)
+            if member.problem or not info.isdir():
+                yield member
         raise ValueError(f"it has more than {MEMBERS} members")
 
 
@@ -141,7 +143,8 @@ def _read_zip(file: IO[bytes]) -> Iterator[Member]:
             total += RECORD_BYTES if member.problem else len(member.data or b"")
             if total > UNPACKED_BYTES:
                 raise ValueError(f"it unpacks to more than {UNPACKED_BYTES} bytes")
-            yield member
+            if member.problem or not info.is_dir():
+                yield member
 
 
 def _read_zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
