@@ -172,7 +172,7 @@ def test_the_worst_that_a_script_does_is_a_status_and_the_next_one_runs(
     assert calm.status is Status.OK, calm.reason
     assert answered_s < 5.0
     assert hostile.observed is not None
-    assert hostile.observed.wall_s < case.timeout_s + 10.0
+    assert hostile.observed.wall_s < case.timeout_s + 30.0, "a thousand processes may share this one's CPU"
     assert hostile.observed.overhead_s < 20.0, "to begin it, to read what it left, and to remove that"
     checked = verify_store(open_store(tmp_path / "store"))
     assert (checked.records, list(checked.damaged)) == (2, [])
