@@ -50,7 +50,8 @@ def render_page(
         .get_template("page.html.j2")
         .render(
             title=title or TITLE,
-            style=Markup(style),  # noqa: S704  # nosec B704  (our own file, and the hash is of exactly this text)
+            # our own file, and the hash is of exactly this text
+            style=Markup(style),  # noqa: S704  # nosec B704
             style_hash=digest,
             lede=_summarise(overview),
             scope=SCOPE,
