@@ -107,6 +107,9 @@ class Backend(Transformer, Sequence, Operators):
         self.running = {}
 
         def update(value, found, variables):
+            # The gradient of a Gather comes as rows, one per index. Keras 3's Adam (3.15) squares rows of one index
+            # before it adds them, which is another algorithm: they are added first.
+            found = [tf.convert_to_tensor(each) for each in found]
             made.apply_gradients(zip(found, variables))  # noqa: B905  (3.10 has it)
             return {"loss": value}
 

@@ -39,6 +39,7 @@ class Backend(Sequence, Operators):
     differentiates = True
     trains = True
     running = None  # name -> running mean or variance, where it is trained
+    weighted = True
 
     def configure(self):
         if self.execution == "xla":  # read when the first session is made
@@ -62,6 +63,7 @@ class Backend(Sequence, Operators):
     def build(self, nodes, weights, inputs, outputs):
         if self.execution == "frozen" and not any(weights.values()):
             raise Unsupported("mode 'frozen': this network has no weights")
+        self.weighted = any(weights.values())
         nodes, weights = folded.flatten_last(nodes, weights, outputs)
         with self._begin(inputs, base.integer_inputs(nodes)):
             tensors = self.walk(self.operators(nodes, weights), self.entries, outputs)
@@ -193,7 +195,7 @@ class Backend(Sequence, Operators):
         }
 
     def execution_state(self):
-        return tensorflow1_evidence.execution_state(self.executed(), self.variables)
+        return tensorflow1_evidence.execution_state(self.executed(), self.variables, self.weighted)
 
     def isa_used(self):
         return tensorflow1_evidence.isa_used(self.executed(), self.log)

@@ -71,14 +71,14 @@ def clusters(counts):
     return "{0} compiled, beside {1}".format(counts["_XlaRun"], shown(counts, PRODUCTS.match) or "no product")
 
 
-def execution_state(counts, variables):
+def execution_state(counts, variables, weighted):
     """(mode, how): what the graph that ran does with its weights, and whether it has clusters of XLA's."""
     kinds = ("VariableV2", "VarHandleOp", "ReadVariableOp")
     held = shown(counts, lambda op: op in kinds or op in ("Const", "_XlaRun")) or "none of them"
     how = "{0} variables; of variables, constants and clusters the executed graph has {1}".format(variables, held)
     if counts["_XlaRun"]:
         return "xla", how
-    return "default" if any(counts[kind] for kind in kinds) else "frozen", how
+    return "frozen" if weighted and not any(counts[kind] for kind in kinds) else "default", how
 
 
 def static_libraries(counts):
