@@ -106,24 +106,29 @@ def _canonical(name: str) -> str:
 
 def _ask(image_id: str) -> bytes:
     name = f"bench-sbom-{uuid.uuid4().hex[:16]}"
-    argv = [*CLOSED, f"--name={name}", "--entrypoint=timeout", image_id]
+    argv = [*CLOSED, f"--name={name}", "--entrypoint=timeout", image_id, "-k", "2", str(ASK_S), "python3", "-c", ASK]
     try:
-        with subprocess.Popen(
-            [*argv, "-k", "2", str(ASK_S), "python3", "-c", ASK],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        ) as process:
-            timer = threading.Timer(2 * ASK_S, process.kill)  # an engine that has gone silent
-            timer.start()
-            answer = process.stdout.read(ANSWER_BYTES + 1) if process.stdout else b""
-            timer.cancel()
-            if len(answer) > ANSWER_BYTES:
-                process.kill()
+        process = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+        )
     except FileNotFoundError:
         raise NoEngineError("there is no `docker` on the PATH; install it, or use --engine local") from None
-    if process.returncode < 0:  # the client is gone, and its container is not yet
-        call_engine(["docker", "rm", "--force", name])
+    timer = threading.Timer(2 * ASK_S, process.kill)  # an engine that has gone silent
+    timer.daemon = True
+    timer.start()
+    whole = False
+    try:
+        answer = process.stdout.read(ANSWER_BYTES + 1) if process.stdout else b""
+        whole = len(answer) <= ANSWER_BYTES
+    finally:  # also where the user stops the run here
+        timer.cancel()
+        if not whole:
+            process.kill()
+        process.wait()
+        if process.stdout:
+            process.stdout.close()
+        if process.returncode < 0:  # the client is gone, and its container is not yet
+            call_engine(["docker", "rm", "--force", name])
     if len(answer) > ANSWER_BYTES:
         raise ValueError(f"its answer has more than {ANSWER_BYTES} bytes")
     if process.returncode:

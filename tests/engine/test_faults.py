@@ -7,6 +7,7 @@ import random
 import shutil
 import signal
 import socket
+import subprocess
 import tempfile
 import threading
 import time
@@ -289,7 +290,7 @@ def test_a_signal_ends_the_run_within_its_grace_whatever_is_under_way(
 ) -> None:
     bench.add(seconds=0.05 if phase == "publish" else 60.0)
     if phase == "create":
-        proxy.slow[b"/containers/create"] = 1.0
+        proxy.slow[b"/containers/create HTTP"] = 1.0  # the trial's: who asks an image for its packages names its own
     process = bench.start(*RUN, "--blocks", "30", "--store", bench.store)
     ready = {
         "create": proxy.held.is_set,
@@ -307,6 +308,20 @@ def test_a_signal_ends_the_run_within_its_grace_whatever_is_under_way(
     assert ends.count("interrupted") == 1 or (phase == "publish" and ends.count("interrupted") == 0)
     assert set(ends) <= {"ok", "interrupted"}
     assert not containers(bench)
+
+
+def test_a_signal_while_an_image_is_asked_for_its_packages_ends_the_run(bench: StandIn, proxy: Proxy) -> None:
+    bench.add(seconds=60.0)
+    proxy.slow[b"name=bench-sbom"] = 1.0
+    process = bench.start(*RUN, "--blocks", "30", "--store", bench.store)
+    wait_until(proxy.held.is_set)
+    begin = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    ended, said = finish(process)
+    assert time.monotonic() - begin < GRACE_S + 5.0
+    assert ended == 130, said
+    asking = ["docker", "ps", "--all", "--quiet", "--filter", "name=bench-sbom"]
+    wait_until(lambda: not subprocess.run(asking, check=True, capture_output=True).stdout)
 
 
 def test_a_second_interrupt_kills_a_container_at_once(bench: StandIn) -> None:
