@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.analysis.conditions import check_conditions
+from orchestrator.engines.docker import DockerEngine
 from orchestrator.engines.witness import FALLBACK_PERIOD_S, SETTLE_S
 from orchestrator.nouns.launch import End
 from tests.makers import record, reply
@@ -20,7 +21,6 @@ from tests.makers import record, reply
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from orchestrator.engines.docker import DockerEngine
     from orchestrator.nouns.conditions import Conditions
     from orchestrator.nouns.launch import Launch, Outcome
     from tests.engine.conftest import MakeLaunch
@@ -157,7 +157,8 @@ def test_a_trial_that_is_killed_keeps_the_last_look_and_is_called_partial(
 
 def test_another_container_on_the_same_cpu_is_named(engine: DockerEngine, launch: MakeLaunch) -> None:
     other = launch(SPIN, name="other", timeout_s=20.0)
-    running = threading.Thread(target=engine.run, args=(other,))
+    beside = DockerEngine()  # one engine runs one launch at a time, and takes what else it made for left over
+    running = threading.Thread(target=beside.run, args=(other,))
     running.start()
     container = find_container(engine, "other")
     try:
@@ -165,6 +166,7 @@ def test_another_container_on_the_same_cpu_is_named(engine: DockerEngine, launch
     finally:
         engine.client.kill(container)
         running.join()
+        beside.close()
     assert seen(outcome).neighbours == (container[:12],)
     assert {"neighbours", "foreign-cpu"} <= set(codes(outcome)[1])
 

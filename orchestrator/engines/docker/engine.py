@@ -107,7 +107,10 @@ class DockerEngine:
             self._client = None
 
     def run(self, launch: Launch) -> Outcome:
-        """One container from creation to removal. Raises BuildError only where the image is not there any more."""
+        """One container from creation to removal. Raises BuildError only where the image is not there any more.
+
+        One at a time: what else this object made is taken for left over, and removed first.
+        """
         from docker.errors import ImageNotFound
 
         lost: tuple[type[Exception], ...] = (NoEngineError, *failures())
