@@ -31,6 +31,19 @@ def fold(nodes, weights, outputs):
     return list(made.values()), weights
 
 
+FRESH = frozenset({"Add", "AveragePool", "BatchNormalization", "Conv", "Gemm", "MaxPool"})
+"""Operators whose output is memory of its own in any framework, and whose input nobody sees through it."""
+
+
+def overwriting(nodes, outputs):
+    """Names of the ReLUs that may write over their input, as models that are written by hand have it: nobody else reads
+    it, and it is neither given nor given back."""
+    readers = [name for node in nodes for name in node.inputs]
+    fresh = {node.name for node in nodes if node.op in FRESH} - set(outputs)
+    alone = {name for name in fresh if readers.count(name) == 1}
+    return {node.name for node in nodes if node.op == "Relu" and node.inputs[0] in alone}
+
+
 def renamed(node, name, **attrs):
     """The node under another name, with more attributes."""
     data = {"name": name, "op": node.op, "inputs": node.inputs, "attrs": dict(node.attrs, **attrs)}

@@ -7,6 +7,7 @@ import re
 import torch
 import torch.nn.functional as F  # noqa: N812  (its usual name)
 
+from workloads import folded
 from workloads.backends import base, pytorch_dtypes
 from workloads.backends.base import Unsupported
 from workloads.backends.pytorch_sequence import Sequence
@@ -36,6 +37,7 @@ class Backend(Transformer, Sequence, base.Backend):
     trains = True
     learnt = None  # name -> tensor, where gradients are asked for
     running = None  # name -> running mean or variance, where it is trained
+    in_place = frozenset()  # ReLUs that write over their input
     owners = {}  # id of a weight's array -> name, then
     listens_at_start = not hasattr(torch._C, "_verbose")  # noqa: SLF001  (before 1.13)
 
@@ -69,6 +71,8 @@ class Backend(Transformer, Sequence, base.Backend):
         self.outputs = list(outputs)
         self.names = sorted(inputs)
         pytorch_dtypes.check(self.computes_in, self.execution, nodes)
+        if self.execution in ("default", "channels_last"):
+            self.in_place = folded.overwriting(nodes, outputs)
         net = Network(self, self.operators(nodes, weights), self.names)
         shapes = [tuple(shape) for shape in inputs.values()] + [tuple(kernel.shape) for kernel in self.images]
         if self.execution == "channels_last" and not any(len(s) == 4 and s[1] > 1 < s[2] * s[3] for s in shapes):
@@ -302,7 +306,7 @@ class Backend(Transformer, Sequence, base.Backend):
         return torch.div
 
     def Relu(self, node, weights):
-        return F.relu
+        return torch.relu_ if node.name in self.in_place else F.relu
 
     def MaxPool(self, node, weights):
         kernel, stride, padding, ceil = self._pool(node)

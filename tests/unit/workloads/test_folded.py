@@ -69,6 +69,16 @@ def test_an_image_that_somebody_else_reads_or_of_unknown_channels_is_transposed(
         assert moved["fc"]["B"] is given["fc"]["B"]
 
 
+def test_a_relu_writes_over_what_nobody_else_reads() -> None:
+    def relu(name: str, read: str) -> Node:
+        return Node({"name": name, "op": "Relu", "inputs": [read]})
+
+    nodes = [*chain(0)[:2], relu("of_input", "x"), relu("again", "relu")]
+    assert folded.overwriting(nodes, ["again"]) == {"relu"}
+    assert folded.overwriting(nodes, ["again", "conv"]) == set(), "an output stays as it was"
+    assert folded.overwriting([*nodes, relu("other", "conv")], ["again"]) == set(), "so does what two read"
+
+
 def chain(turned: int) -> list[Node]:
     """A convolution to three channels, a ReLU, and what flattens and reads it."""
     return [
