@@ -14,6 +14,7 @@ from orchestrator import paths
 from orchestrator.builder.engine import call_engine, find_present
 from orchestrator.builder.redact import PROXIES
 from orchestrator.errors import BuildError, NoEngineError
+from orchestrator.host.owner import this_process
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,7 +107,10 @@ def _canonical(name: str) -> str:
 
 def _ask(image_id: str) -> bytes:
     name = f"bench-sbom-{uuid.uuid4().hex[:16]}"
-    argv = [*CLOSED, f"--name={name}", "--entrypoint=timeout", image_id, "-k", "2", str(ASK_S), "python3", "-c", ASK]
+    # So that `reap` finds one which the engine made after whoever asked was gone.
+    labels = {"bench": "1", "bench.owner": this_process().label, "bench.trial": f"packages of {image_id[:19]}"}
+    argv = [*CLOSED, f"--name={name}", *(f"--label={key}={value}" for key, value in labels.items())]
+    argv += ["--entrypoint=timeout", image_id, "-k", "2", str(ASK_S), "python3", "-c", ASK]
     try:
         process = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True

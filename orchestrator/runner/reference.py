@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.engines.local.folder import private_folder, remove_orphans
-from orchestrator.engines.owner import Life, check_life, read_owner, this_process
 from orchestrator.errors import BenchError
+from orchestrator.host.owner import Life, check_life, read_owner, this_process
 from orchestrator.nouns.job import Expected
 from orchestrator.nouns.workload import Dtype, Mode
 from orchestrator.store.folder import sync_folder

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from orchestrator.engines.owner import Life, check_life, read_owner, this_process
+from orchestrator.host.owner import Life, check_life, read_owner, this_process
 from orchestrator.nouns.run import Run
 from orchestrator.runner.outlook import look_ahead
 from orchestrator.store.runs import is_held, publish_run, read_runs

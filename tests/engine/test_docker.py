@@ -19,8 +19,8 @@ import pytest
 
 from orchestrator.engines.docker import DockerEngine, reap
 from orchestrator.engines.docker.launch import create_container, deadline_s
-from orchestrator.engines.owner import this_process
 from orchestrator.errors import BuildError
+from orchestrator.host.owner import this_process
 from orchestrator.nouns.launch import End, Launch, Outcome
 from tests.engine.conftest import RUN, give_up
 

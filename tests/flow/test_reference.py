@@ -16,8 +16,8 @@ import pytest
 from orchestrator import paths
 from orchestrator.catalog.work import read_networks
 from orchestrator.engines.fake import FakeEngine, answer, make_reply
-from orchestrator.engines.owner import this_process
 from orchestrator.errors import BenchError
+from orchestrator.host.owner import this_process
 from orchestrator.nouns.job import Expected
 from orchestrator.nouns.launch import Launch, Outcome
 from orchestrator.nouns.variant import Variant

@@ -7,8 +7,8 @@ import tarfile
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engines.owner import this_process
 from orchestrator.engines.watch import GRACE_S
+from orchestrator.host.owner import this_process
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.engines.docker.unremoved import remove_container
-from orchestrator.engines.owner import Life, check_life, read_owner
+from orchestrator.host.owner import Life, check_life, read_owner
 
 if TYPE_CHECKING:
     from docker import APIClient

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.engines.owner import this_process
+from orchestrator.host.owner import this_process
 
 if TYPE_CHECKING:
     from docker import APIClient

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.engines.local.survivors import end_survivors
-from orchestrator.engines.owner import Life, check_life, read_owner, this_process
+from orchestrator.host.owner import Life, check_life, read_owner, this_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,8 @@ import pytest
 from orchestrator.engines.docker import client, read
 from orchestrator.engines.docker.engine import DockerEngine
 from orchestrator.engines.docker.launch import deadline_s, make_container, make_tar
-from orchestrator.engines.owner import Life, check_life, read_owner, this_process
 from orchestrator.errors import BuildError, NoEngineError
+from orchestrator.host.owner import Life, check_life, read_owner, this_process
 from orchestrator.nouns.launch import End, Launch
 
 

@@ -23,8 +23,8 @@ from orchestrator.engines.local import venv as module
 from orchestrator.engines.local.folder import remove_orphans
 from orchestrator.engines.local.process import read_memory
 from orchestrator.engines.local.venv import build_venv, venv_digest
-from orchestrator.engines.owner import this_process
 from orchestrator.errors import BuildError
+from orchestrator.host.owner import this_process
 from orchestrator.nouns.image import Image
 from orchestrator.nouns.launch import End, Launch
 from orchestrator.nouns.site import Site
