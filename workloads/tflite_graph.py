@@ -1,34 +1,25 @@
 """How is a network written as a TensorFlow Lite model, in memory, as TensorFlow's converter would?
 
-Channels last; a bias in every convolution; batch-norm in the weights (TensorFlow Lite has no such operator), ReLU in
-the operator before it; pads that `SAME` cannot say in a PAD before the convolution.
+Images with channels last; a bias in every convolution; batch-norm in the weights (TensorFlow Lite has no such
+operator), ReLU in the operator before it; pads that `SAME` cannot say in a PAD before the convolution.
 """
 # ruff: noqa: N802, ARG002  (methods are called after ONNX's operators, and all take a node and its weights)
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from workloads import folded
 from workloads.backends import base
 from workloads.backends.base import Unsupported
-
-VERSION = 3
-"""Of TensorFlow Lite's schema."""
+from workloads.tflite_model import Model
+from workloads.tflite_sequence import Sequence
+from workloads.tflite_transformer import Transformer
 
 FROM_NCHW = (0, 3, 1, 2)
 """Where an axis of NCHW lies in NHWC."""
 
 
-class Tensor(object):
-    """Index and shape of a tensor of the graph."""
-
-    def __init__(self, index, shape):
-        self.index = index
-        self.shape = tuple(int(length) for length in shape)
-
-
-class Writer(base.Backend):
+class Writer(Sequence, Transformer, Model, base.Backend):
     """A backend that reads TensorFlow Lite: every method writes the operators that one of ONNX's is."""
 
     batch_matmul = True
@@ -36,60 +27,22 @@ class Writer(base.Backend):
 
     def model(self, nodes, weights, inputs, outputs):
         """The model's bytes; its inputs and outputs are in the order given."""
+        self.images = base.has_images(nodes)
         nodes, weights = folded.fold(nodes, weights, outputs)
-        self.codes, self.tensors, self.written, self.size = [], [], [], 1 << 20
-        self.buffers = [schema.BufferT()]  # the first one is empty by convention
-        given = {name: self._tensor(name, nhwc(shape)) for name, shape in inputs.items()}
-        made = self.walk(self.operators(nodes, weights), given, outputs)
-        graph = schema.SubGraphT()
-        graph.tensors, graph.operators, graph.name = self.tensors, self.written, "network"
-        graph.inputs = [tensor.index for tensor in given.values()]
-        graph.outputs = [made[name].index for name in outputs]
-        model = schema.ModelT()
-        model.version, model.description = VERSION, "network"
-        model.subgraphs, model.buffers, model.operatorCodes = (
-            [graph],
-            self.buffers,
-            [operator_code(number) for number in self.codes],
-        )
-        builder = flatbuffers.Builder(self.size)
-        builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-        return bytes(builder.Output())
+        integers = base.integer_inputs(nodes)
 
-    # -- tensors and operators -------------------------------------------------------------------------------------
+        def network():
+            given = {}
+            for name, shape in inputs.items():
+                given[name] = self._tensor(name, self.placed(shape), np.int64 if name in integers else np.float32)
+            made = self.walk(self.operators(nodes, weights), given, outputs)
+            return list(given.values()), [made[name] for name in outputs]
 
-    def _tensor(self, name, shape, array=None):
-        tensor = schema.TensorT()
-        tensor.name, tensor.shape, tensor.buffer = name, [int(length) for length in shape], 0
-        tensor.type = schema.TensorType.FLOAT32
-        if array is not None:
-            array = np.ascontiguousarray(array)
-            tensor.type = schema.TensorType.INT32 if array.dtype == np.int32 else schema.TensorType.FLOAT32
-            buffer = schema.BufferT()
-            buffer.data = array.reshape(-1).view(np.uint8)
-            tensor.buffer = len(self.buffers)
-            self.buffers.append(buffer)
-            self.size += array.nbytes + 1024
-        self.tensors.append(tensor)
-        return Tensor(len(self.tensors) - 1, shape)
+        return self._model(network)
 
-    def _constant(self, name, array):
-        return self._tensor(name, array.shape, array)
-
-    def _write(self, name, kind, inputs, shape, options=None):  # noqa: PLR0917  (a row of a table)
-        """Add the operator `kind` (BuiltinOperator's name) and its output."""
-        number = getattr(schema.BuiltinOperator, kind)
-        if number not in self.codes:
-            self.codes.append(number)
-        operator = schema.OperatorT()
-        operator.opcodeIndex = self.codes.index(number)
-        output = self._tensor(name, shape)
-        operator.inputs, operator.outputs = [tensor.index for tensor in inputs], [output.index]
-        if options is not None:
-            operator.builtinOptions = options
-            operator.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__[:-1])
-        self.written.append(operator)
-        return output
+    def placed(self, shape):
+        """The shape with its channels last, where it is an image's."""
+        return nhwc(shape) if self.images else list(shape)
 
     def _padded(self, node, x, pads, value=0.0):
         """x with the pads of ONNX around it."""
@@ -138,8 +91,7 @@ class Writer(base.Backend):
         factor = self._constant(node.name + ".scale", factor)
 
         def normalise(x):
-            scaled = self._write(node.name + "_scaled", "MUL", [x, factor], x.shape, schema.MulOptionsT())
-            return self._write(node.name, "ADD", [scaled, shift], x.shape, schema.AddOptionsT())
+            return self._binary(node.name, "ADD", self._binary(node.name + "_scaled", "MUL", x, factor), shift)
 
         return normalise
 
@@ -181,15 +133,9 @@ class Writer(base.Backend):
             raise Unsupported("{0}: Flatten with axis {1}".format(node.name, node.attrs["axis"]))
 
         def flatten(x):
-            if len(x.shape) == 4 and x.shape[1] * x.shape[2] > 1:  # ONNX's order is channels first
-                order = self._constant(node.name + ".order", np.array(FROM_NCHW, np.int32))
-                shape = [x.shape[axis] for axis in FROM_NCHW]
-                x = self._write(node.name + "_nchw", "TRANSPOSE", [x, order], shape, schema.TransposeOptionsT())
-            shape = [x.shape[0], int(np.prod(x.shape[1:]))]
-            options = schema.ReshapeOptionsT()
-            options.newShape = shape
-            inputs = [x, self._constant(node.name + ".shape", np.array(shape, np.int32))]
-            return self._write(node.name, "RESHAPE", inputs, shape, options)
+            if self.images and len(x.shape) == 4 and x.shape[1] * x.shape[2] > 1:  # ONNX's order is channels first
+                x = self._turned(node.name + "_nchw", x, FROM_NCHW)
+            return self._reshaped(node.name, x, [x.shape[0], -1])
 
         return flatten
 
@@ -205,32 +151,19 @@ class Writer(base.Backend):
 
     def MatMul(self, node, weights):
         """A BATCH_MATMUL, or a fully connected layer over the second matrix turned: the converter makes both."""
-        if self.batch_matmul:
-            options = schema.BatchMatMulOptionsT()
-            return lambda a, b: self._write(node.name, "BATCH_MATMUL", [a, b], a.shape[:-1] + b.shape[-1:], options)
-        order = self._constant(node.name + ".order", np.array([1, 0], np.int32))
-        options = schema.FullyConnectedOptionsT()
-
-        def product(a, b):
-            if len(a.shape) != 2 or len(b.shape) != 2:
-                raise Unsupported("{0}: MatMul of tensors that are no matrices".format(node.name))
-            shape = [b.shape[1], b.shape[0]]
-            turned = self._write(node.name + "_turned", "TRANSPOSE", [b, order], shape, schema.TransposeOptionsT())
-            return self._write(node.name, "FULLY_CONNECTED", [a, turned], [a.shape[0], shape[0]], options)
-
-        return product
+        return lambda a, b: self._product(node.name, a, b)
 
     def Add(self, node, weights):
-        return lambda a, b: self._write(node.name, "ADD", [a, b], a.shape, schema.AddOptionsT())
+        return lambda a, b: self._binary(node.name, "ADD", a, b)
 
     def Mul(self, node, weights):
-        return lambda a, b: self._write(node.name, "MUL", [a, b], a.shape, schema.MulOptionsT())
+        return lambda a, b: self._binary(node.name, "MUL", a, b)
 
     def Concat(self, node, weights):
         options, axis = schema.ConcatenationOptionsT(), node.attrs["axis"]
 
         def concat(*tensors):
-            options.axis = FROM_NCHW[axis] if len(tensors[0].shape) == 4 else axis
+            options.axis = FROM_NCHW[axis] if self.images and len(tensors[0].shape) == 4 else axis
             shape = list(tensors[0].shape)
             shape[options.axis] = sum(x.shape[options.axis] for x in tensors)
             return self._write(node.name, "CONCATENATION", list(tensors), shape, options)
@@ -257,21 +190,19 @@ class Writer(base.Backend):
     def Softmax(self, node, weights):
         options = schema.SoftmaxOptionsT()
         options.beta = 1.0
-        axis = node.attrs.get("axis", -1)
 
         def softmax(x):
-            if axis not in (-1, 1) or (axis == -1 and len(x.shape) == 4):
-                raise Unsupported("{0}: SOFTMAX works along the last axis, the channels".format(node.name))
-            return self._write(node.name, "SOFTMAX", [x], x.shape, options)
+            rank = len(x.shape)
+            axis = node.attrs.get("axis", -1) % rank
+            axis = FROM_NCHW[axis] if self.images and rank == 4 else axis
+            if axis == rank - 1:
+                return self._write(node.name, "SOFTMAX", [x], x.shape, options)
+            order = [each for each in range(rank) if each != axis] + [axis]
+            turned = self._turned(node.name + "_turned", x, order)
+            share = self._write(node.name + "_share", "SOFTMAX", [turned], turned.shape, options)
+            return self._turned(node.name, share, np.argsort(order))
 
         return softmax
-
-
-def operator_code(number):
-    """The kind of an operator, as old readers and new ones look for it."""
-    code = schema.OperatorCodeT()
-    code.builtinCode, code.deprecatedBuiltinCode, code.version = number, min(number, 127), 1
-    return code
 
 
 def nhwc(shape):

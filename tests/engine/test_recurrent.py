@@ -25,6 +25,8 @@ FRAMEWORKS = [
     "jax-0.10.2-pip-xla-cpu",
     "keras-3.15.1-pip-eigen-tensorflow-cpu",
     "keras-3.15.1-pip-mkl-pytorch-cpu",
+    "litert-2.3.0-pip-eigen-no-delegate-cpu",
+    "litert-2.3.0-pip-xnnpack-cpu",
     "numpy-2.4.6-pip-openblas-cpu",
     "onnxruntime-1.31.1-pip-mlas-cpu",
     OPENVINO,

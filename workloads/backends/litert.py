@@ -28,6 +28,7 @@ class Backend(tflite_graph.Writer):
 
     def configure(self):
         self.batch_matmul = self.execution == "default"  # LiteRT's own is a plain loop: 30 s for 2048 x 2048 x 2048
+        self.sequence_lstm = self.execution == "no-delegate"  # its kernel is LiteRT's own
         self.settings = {
             "num_threads": self.threads,
             "experimental_op_resolver_type": RESOLVERS[self.execution],
@@ -35,7 +36,7 @@ class Backend(tflite_graph.Writer):
 
     def build(self, nodes, weights, inputs, outputs):
         self.content = self.model(nodes, weights, inputs, outputs)  # the interpreter reads the weights from here
-        del self.buffers, self.tensors, self.written
+        del self.buffers, self.graphs
         self.interpreter = litert.Interpreter(model_content=self.content, **self.settings)
         self.interpreter.allocate_tensors()
         self.inputs = dict(zip(inputs, self._indices(self.interpreter.get_input_details())))  # noqa: B905
@@ -49,15 +50,16 @@ class Backend(tflite_graph.Writer):
 
     def load(self, arrays):
         for name, array in arrays.items():
-            last = array.transpose(0, 2, 3, 1) if array.ndim == 4 else array
+            last = array.transpose(0, 2, 3, 1) if self.images and array.ndim == 4 else array
             self.interpreter.set_tensor(self.inputs[name], np.ascontiguousarray(last))
 
     def step(self):
+        self.interpreter.reset_all_variables()  # the states of an LSTM, which goes on from its last step
         self.interpreter.invoke()
 
     def fetch(self):
         arrays = {name: self.interpreter.get_tensor(index) for name, index in self.outputs.items()}
-        return {name: a.transpose(0, 3, 1, 2) if a.ndim == 4 else a for name, a in arrays.items()}
+        return {name: a.transpose(0, 3, 1, 2) if self.images and a.ndim == 4 else a for name, a in arrays.items()}
 
     # -- what it says of itself ------------------------------------------------------------------------------------
 

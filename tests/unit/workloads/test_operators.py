@@ -55,6 +55,8 @@ WITHOUT = {
     },
     "opencv": {"average-pool-with-pads"},  # of 4.x, which is the one that has both modes
     "mnn": {"average-pool-with-pads"},
+    "litert": {"clip", "lrn-even-size"},  # RELU6 and a radius
+    "litert-default": {"gather", "lrn", "lrn-bias-and-size"},  # nothing that XNNPACK takes
     "opencv-caffe": {
         "matmul",
         "conv-asymmetric-pads",
