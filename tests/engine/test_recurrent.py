@@ -29,6 +29,7 @@ FRAMEWORKS = [
     "litert-2.3.0-pip-xnnpack-cpu",
     "numpy-2.4.6-pip-openblas-cpu",
     "onnxruntime-1.31.1-pip-mlas-cpu",
+    "opencv-5.0.0.93-pip-mlas-cpu",
     OPENVINO,
     "pytorch-1.0.0-pip-mkl-cpu",
     "pytorch-2.13.0-pip-mkl-cpu",

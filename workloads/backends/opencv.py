@@ -1,7 +1,8 @@
 """How does OpenCV run a network? Its DNN module reads it as ONNX or, up to 4.x, as Caffe's prototxt and caffemodel.
 
 4.x computes convolutions and products in kernels of its own; 5.x gives the products to MLAS, which is compiled in.
-Both map an OpenBLAS for cv2.gemm and the decompositions of the core module; the DNN module never calls it.
+Both map an OpenBLAS for cv2.gemm and the decompositions of the core module; of the DNN module the GRU of 5.x calls it,
+for the products with the inputs of all steps.
 """
 
 import os
@@ -10,12 +11,12 @@ import re
 import cv2
 import numpy as np
 
-from workloads import caffe_model, onnx_graph
-from workloads.backends import base
+from workloads import caffe_model
+from workloads.backends import base, opencv_sequence
 from workloads.backends.base import Unsupported
 from workloads.evidence import contents
 
-READERS = {"default": onnx_graph.Writer, "caffe": caffe_model.Writer}
+READERS = {"default": opencv_sequence.Writer, "caffe": caffe_model.Writer}
 """Execution mode -> what writes the network."""
 
 
@@ -34,24 +35,27 @@ class Backend(base.Backend):
     def build(self, nodes, weights, inputs, outputs):
         writer = READERS[self.execution](self.threads, "default", self.onednn)
         writer.name = "{0} as OpenCV reads it".format({"default": "ONNX", "caffe": "Caffe"}[self.execution])
+        self._check(nodes)
         if self.execution == "caffe":
             files = writer.caffe(nodes, weights, inputs, outputs)
             self.net = cv2.dnn.readNetFromCaffe(*[np.frombuffer(data, np.uint8) for data in files])
         else:
-            self._check(nodes)
             model = writer.model(nodes, weights, inputs, outputs)
             self.net = cv2.dnn.readNetFromONNX(np.frombuffer(model, np.uint8))
         self.net.setPreferableBackend(cv2.dnn.DNN_BACKEND_OPENCV)
         self.net.setPreferableTarget(cv2.dnn.DNN_TARGET_CPU)
         self.outputs = list(outputs)
 
-    @staticmethod
-    def _check(nodes):
-        """The reader of 4.x takes no notice of `count_include_pad`, and says nothing."""
+    def _check(self, nodes):
+        """What the readers take no notice of, and say nothing, or end in an error of their own."""
         for node in nodes:
             counts = node.op == "AveragePool" and node.attrs.get("count_include_pad", 0) and any(node.attrs["pads"])
-            if counts and cv2.__version__.startswith("4."):
+            if counts and self.execution == "default" and cv2.__version__.startswith("4."):
                 raise Unsupported("{0}: pads that count, read from ONNX by OpenCV 4".format(node.name))
+            if node.op == "LRN" and node.attrs["size"] % 2 == 0:
+                raise Unsupported("{0}: OpenCV's LRN has a window of odd size".format(node.name))
+            if node.op == "LRN" and self.execution == "caffe" and node.attrs.get("bias", 1.0) != 1:
+                raise Unsupported("{0}: OpenCV takes the k of Caffe's LRN for 1".format(node.name))
 
     def load(self, arrays):
         for name, array in arrays.items():
