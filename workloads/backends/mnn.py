@@ -13,6 +13,8 @@ from MNN import expr, nn
 from workloads import onnx_graph
 from workloads.backends.base import Unsupported
 from workloads.evidence import contents
+from workloads.onnx_sequence import Whole
+from workloads.recurrent import Recurrent
 
 THREADS = 4
 """SessionInfoCode THREAD_NUMBER: an int that Python's binding hands over as the float of the same bits."""
@@ -27,7 +29,7 @@ def as_mnn_has(array):
     return np.ascontiguousarray(array, np.int32 if array.dtype.kind == "i" else np.float32)
 
 
-class Backend(onnx_graph.Writer):
+class Backend(Whole, onnx_graph.Writer):
     """A module; `precision` is `high`, or MNN may compute in 16 bits where the CPU can.
 
     Not a session, MNN's older interface: it computes in the memory of its inputs, so that the second run of a network
@@ -66,6 +68,17 @@ class Backend(onnx_graph.Writer):
         if node.attrs.get("count_include_pad", 0) and any(node.attrs.get("pads", ())):
             raise Unsupported("{0}: the converter takes pads that count for such that do not".format(node.name))
         return self._same(node, weights)
+
+    def LRN(self, node, weights):  # noqa: N802
+        if node.attrs["size"] % 2 == 0:
+            raise Unsupported("{0}: MNN's LRN has a window of odd size".format(node.name))
+        return self._same(node, weights)
+
+    def GRU(self, node, weights):  # noqa: N802
+        if not Recurrent(node, weights).after:
+            reason = "{0}: GRU: MNN's with linear_before_reset 0 is wrong from its second step on"
+            raise Unsupported(reason.format(node.name))
+        return super(Backend, self).GRU(node, weights)
 
     # -- what it says of itself ------------------------------------------------------------------------------------
 

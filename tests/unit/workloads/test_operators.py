@@ -64,7 +64,15 @@ WITHOUT = {
         "gru-before-state",
         "gru-state",
     },
-    "mnn": {"average-pool-with-pads"},
+    "mnn": {
+        "average-pool-with-pads",
+        "gru-before",
+        "gru-before-lengths",
+        "gru-before-lengths-last",
+        "gru-before-one-bias",
+        "gru-before-state",
+        "lrn-even-size",
+    },
     "litert": {"clip", "lrn-even-size"},  # RELU6 and a radius
     "litert-default": {"gather", "lrn", "lrn-bias-and-size"},  # nothing that XNNPACK takes
     "opencv-caffe": {
