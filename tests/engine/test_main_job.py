@@ -60,7 +60,7 @@ ATTENDING = [
     *("numpy-2.4.6-pip-openblas-cpu", "pytorch-1.0.0-pip-mkl-cpu", "pytorch-2.13.0-pip-mkl-cpu"),
     *("tensorflow-2.21.0-pip-eigen-cpu", "jax-0.10.2-pip-xla-cpu", "mnn-3.6.1-pip-native-cpu"),
     *("onnxruntime-1.20.1-pip-mlas-cpu", "onnxruntime-1.31.1-pip-mlas-cpu", "opencv-4.14.0.94-pip-native-cpu"),
-    *("litert-2.3.0-pip-xnnpack-cpu", "litert-2.3.0-pip-eigen-no-delegate-cpu"),
+    *("litert-2.3.0-pip-xnnpack-cpu", "litert-2.3.0-pip-eigen-no-delegate-cpu", "ncnn-1.0.20261020-pip-native-cpu"),
 ]
 """What computes transformers: with an attention of its own, and by products; opsets that have the operator or not.
 OpenVINO ends in a segmentation fault where a layer of so few rows is compiled, and does not with the real networks."""

@@ -36,8 +36,8 @@ FRAMEWORKS = [
     "tensorflow-2.21.0-pip-eigen-cpu",
 ]
 DIFFERENTIATE = [name for name in FRAMEWORKS if name.startswith(("jax", "pytorch", "tensorflow"))]
-NONE = "ncnn-1.0.20261020-pip-native-cpu"
-"""A framework whose backend has no LSTM: it says so."""
+NONE = "opencv-4.14.0.94-pip-native-caffe-prototxt-cpu"
+"""A reader whose backend writes no LSTM: it says so."""
 
 
 def networks() -> dict[str, Dict]:

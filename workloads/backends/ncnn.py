@@ -1,6 +1,7 @@
 """How does ncnn run a network? Its own layers over float32 weights, batch-norm and ReLU in the convolutions.
 
-What ncnnoptimize would have made: ncnn has no pass of its own when it loads.
+What ncnnoptimize would have made: ncnn has no pass of its own when it loads. A tensor of ncnn is one sample's: those of
+a batch lie behind each other in it, and a layer takes them in turn. Where all of them are rows, a tensor is a matrix.
 """
 # ruff: noqa: N802, ARG002  (methods are called after ONNX's operators, and all take a node and its weights)
 
@@ -13,12 +14,11 @@ import numpy as np
 from workloads import folded
 from workloads.backends import base
 from workloads.backends.base import Unsupported
+from workloads.backends.ncnn_sequence import Sequence
+from workloads.backends.ncnn_transformer import RAW, Transformer
 from workloads.evidence import contents
 
 MAGIC = 7767517
-RAW = np.zeros(1, np.uint32)
-"""What stands before the main weight of a layer: 0 for float32 as it is."""
-
 NARROW = ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_packed", "use_bf16_storage")
 """Options that keep or compute numbers in 16 bits; some are on when nobody asks."""
 
@@ -26,7 +26,22 @@ WINOGRAD = ("use_winograd_convolution", "use_winograd23_convolution", "use_winog
 WINOGRAD += ("use_winograd63_convolution",)
 
 
-class Backend(base.Backend):
+AXES = base.OF_AXES | {"Gather", "GRU", "LSTM"}
+"""Operators of sequences, which have an axis between that of the batch and that of the features."""
+
+
+class Blob(object):
+    """A tensor of the net: its names, one for each reader, and its shape in ONNX, where it is followed."""
+
+    def __init__(self, names, shape):
+        self.names = names
+        self.shape = shape
+
+    def name(self):
+        return self.names.pop() if len(self.names) > 1 else self.names[0]
+
+
+class Backend(Sequence, Transformer, base.Backend):
     """`default` lets ncnn choose; `no-winograd` keeps it from the transforms that need fewer multiplications."""
 
     name = "ncnn"
@@ -42,15 +57,18 @@ class Backend(base.Backend):
         self.net.opt.num_threads = self.threads
 
     def build(self, nodes, weights, inputs, outputs):
-        if any(len(shape) == 4 and shape[0] != 1 for shape in inputs.values()):
-            raise Unsupported("batch {0}: ncnn computes one image at a time".format(max(inputs.values())[0]))
+        images = self._lay_out(nodes, inputs)
         nodes, weights = folded.fold(nodes, weights, outputs)
-        self.shapes, self.outputs = {}, list(outputs)
+        self.integers = {node.inputs[0] for node in nodes if node.op == "Gather"}
+        self.outputs = list(outputs)
         self.lines, self.data, self.blobs = [], [], 0
-        self.readers = [name for node in nodes for name in node.inputs]
-        for name in inputs:
+        self.readers = [name for node in nodes for name in node.inputs] + self.outputs
+        given = {}
+        for name, shape in inputs.items():
             self._layer("Input", name, [], [name])
-        self.walk(self.operators(nodes, weights), {name: [name] for name in inputs}, outputs)
+            given[name] = self._blob(name, None if images else shape)
+        made = self.walk(self.operators(nodes, weights), given, outputs)
+        self.found = [(made[name].shape, made[name].name()) for name in outputs]
         text = "{0}\n{1} {2}\n{3}\n".format(MAGIC, len(self.lines), self.blobs, "\n".join(self.lines))
         if self.net.load_param_mem(text) != 0:
             raise RuntimeError("ncnn does not read its own format: {0}".format(text[:400]))
@@ -62,24 +80,50 @@ class Backend(base.Backend):
                 raise RuntimeError("ncnn refused the weights")
         del self.data
 
+    def _lay_out(self, nodes, inputs):
+        """Whether there are images, whose shapes are not followed; sets `batch`, and `sampled` but for rows alone."""
+        images = any(node.op in base.OF_IMAGES for node in nodes)
+        axes = any(node.op in AXES for node in nodes) and not base.has_images(nodes)
+        self.batch = max(shape[0] for shape in inputs.values())
+        flattened = {node.inputs[0] for node in nodes if node.op == "Flatten"} if self.batch > 1 else ()
+        self.sampled = images or axes or any(len(inputs[name]) > 2 for name in set(inputs) - set(flattened))
+        return images
+
     def load(self, arrays):
-        self.mats = {name: ncnn.Mat(array[0] if array.ndim == 4 else array).clone() for name, array in arrays.items()}
+        self.mats = {name: self._mat(name, array) for name, array in arrays.items()}
+
+    def _mat(self, name, array):
+        """A Mat of its own memory: one over an array does not keep that."""
+        if array.dtype.kind == "i":  # ncnn computes with float32, and looks up by int32
+            array = array.astype(np.int32 if name in self.integers else np.float32)
+        if not self.sampled:
+            rows = np.ascontiguousarray(array.reshape(len(array), -1))
+            return ncnn.Mat(rows).clone()
+        samples = np.ascontiguousarray(array.reshape((self.batch,) + (array.shape[1:] or (1,))))
+        return ncnn.Mat(samples[0]).clone() if self.batch == 1 else ncnn.Mat(samples, 0).clone()
 
     def step(self):
         extractor = self.net.create_extractor()
         for name, mat in self.mats.items():
             extractor.input(name, mat)
         self.results = []
-        for name in self.outputs:
+        for _, name in self.found:
             status, mat = extractor.extract(name)
             if status != 0:
                 raise RuntimeError("ncnn could not compute {0}: {1}".format(name, status))
             self.results.append(mat)
 
     def fetch(self):
-        arrays = [np.asarray(mat) for mat in self.results]
-        arrays = [array if array.ndim == 2 else array[np.newaxis] for array in arrays]  # ncnn drops the batch
-        return dict(zip(self.outputs, arrays))  # noqa: B905  (3.10 has it)
+        arrays = [self._array(mat) for mat in self.results]
+        shaped = [a if shape is None else a.reshape(shape) for a, (shape, _) in zip(arrays, self.found)]  # noqa: B905
+        return dict(zip(self.outputs, shaped))  # noqa: B905  (3.10 has it)
+
+    def _array(self, mat):
+        if not self.sampled:
+            return np.asarray(mat)
+        if self.batch == 1:
+            return np.asarray(mat)[np.newaxis]
+        return np.stack([np.asarray(mat.batch(i)) for i in range(self.batch)])
 
     # -- what it says of itself ------------------------------------------------------------------------------------
 
@@ -120,18 +164,33 @@ class Backend(base.Backend):
         self.blobs += len(tops)
         self.data.extend(arrays)
 
-    def _single(self, kind, node, fields=(), arrays=()):
-        """A function from the names that each input offers to those that the output does: one for every reader."""
+    def _blob(self, name, shape):
+        """What its readers see of the layer of that name, and whoever takes it out of the net."""
+        count = self.readers.count(name)
+        if count < 2:
+            return Blob([name], shape)
+        names = ["{0}_{1}".format(name, i) for i in range(count)]
+        self._layer("Split", name + "_split", [name], names)
+        return Blob(names, shape)
+
+    def _part(self, node, what, kind, inputs, fields=(), arrays=()):  # noqa: PLR0917  (a row of its text)
+        """The name of the output of one of the layers that a node is written out as; inputs are names."""
+        name = "{0}_{1}".format(node.name, what)
+        self._layer(kind, name, list(inputs), [name], fields, arrays)
+        return name
+
+    def _write(self, kind, node, inputs, shape, fields=(), arrays=()):  # noqa: PLR0917
+        """The Blob of the last layer, or the only one, of a node; inputs are names, `shape` its output's."""
+        self._layer(kind, node.name, list(inputs), [node.name], fields, arrays)
+        return self._blob(node.name, shape)
+
+    def _single(self, kind, node, fields=(), arrays=(), shape=lambda *shapes: shapes[0]):  # noqa: PLR0917
+        """A function from Blobs to the Blob of one layer; `shape` makes that of its output of those of its inputs."""
 
         def write(*inputs):
-            bottoms = [names.pop() if len(names) > 1 else names[0] for names in inputs]
-            self._layer(kind, node.name, bottoms, [node.name], fields, arrays)
-            count = self.readers.count(node.name)
-            if count < 2:
-                return [node.name]
-            names = ["{0}_{1}".format(node.name, i) for i in range(count)]
-            self._layer("Split", node.name + "_split", [node.name], names)
-            return names
+            shapes = [each.shape for each in inputs]
+            made = None if None in shapes else tuple(shape(*shapes))
+            return self._write(kind, node, [each.name() for each in inputs], made, fields, arrays)
 
         return write
 
@@ -171,31 +230,50 @@ class Backend(base.Backend):
         return self._single("Pooling", node, fields)
 
     def GlobalAveragePool(self, node, weights):
-        return self._single("Pooling", node, [(0, 1), (4, 1)])
+        write = self._single("Pooling", node, [(0, 1), (4, 1)])
+
+        def pool(x):
+            pooled = write(x)
+            if node.name in self.outputs:  # ncnn drops the axes
+                pooled.shape = (self.batch, -1, 1, 1)
+            return pooled
+
+        return pool
 
     def Flatten(self, node, weights):
         if node.attrs.get("axis", 1) != 1:
             raise Unsupported("{0}: Flatten with axis {1}".format(node.name, node.attrs["axis"]))
-        return self._single("Flatten", node)
+        return self._single("Flatten" if self.sampled else "Noop", node, shape=lambda x: (x[0], int(np.prod(x[1:]))))
 
     def Gemm(self, node, weights):
         if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
             raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
         w = weights["B"] if node.attrs.get("transB", 0) else weights["B"].T
         fields = [(0, w.shape[0]), (1, int("C" in weights)), (2, w.size), (9, activation(node))]
-        return self._single("InnerProduct", node, fields, [RAW, w] + ([weights["C"]] if "C" in weights else []))
+        arrays = [RAW, w] + ([weights["C"]] if "C" in weights else [])
+        return self._single("InnerProduct", node, fields, arrays, lambda x: x[:-1] + w.shape[:1])
 
     def MatMul(self, node, weights):
-        return self._single("MatMul", node)
+        return self._single("MatMul", node, shape=lambda a, b: a[:-1] + b[-1:])
 
     def Add(self, node, weights):
-        return self._single("BinaryOp", node, [(0, 0)])
+        return self._single("BinaryOp", node, [(0, 0)], shape=np.broadcast_shapes)
 
     def Mul(self, node, weights):
-        return self._single("BinaryOp", node, [(0, 2)])
+        return self._single("BinaryOp", node, [(0, 2)], shape=np.broadcast_shapes)
+
+    def Div(self, node, weights):
+        return self._single("BinaryOp", node, [(0, 3)], shape=np.broadcast_shapes)
 
     def Concat(self, node, weights):
-        return self._single("Concat", node, [(0, node.attrs["axis"] - 1)])  # ncnn counts without the batch
+        axis = node.attrs["axis"]
+        if axis < 1 and self.sampled:
+            raise Unsupported("{0}: Concat along axis {1}".format(node.name, axis))
+
+        def joined(*shapes):
+            return shapes[0][:axis] + (sum(shape[axis] for shape in shapes),) + shapes[0][axis + 1 :]
+
+        return self._single("Concat", node, [(0, axis - self.sampled)], shape=joined)
 
     def Clip(self, node, weights):
         return self._single("Clip", node, [(0, float(node.attrs["min"])), (1, float(node.attrs["max"]))])
@@ -205,12 +283,14 @@ class Backend(base.Backend):
 
     def LRN(self, node, weights):
         attrs = node.attrs
+        if attrs["size"] % 2 == 0:
+            raise Unsupported("{0}: ncnn's LRN has a window of odd size".format(node.name))
         fields = [(0, 0), (1, attrs["size"]), (2, attrs.get("alpha", 1e-4)), (3, attrs.get("beta", 0.75))]
         return self._single("LRN", node, fields + [(4, float(attrs.get("bias", 1.0)))])
 
     def Softmax(self, node, weights):
-        axis = node.attrs.get("axis", -1)  # ncnn counts without the batch
-        return self._single("Softmax", node, [(0, axis - 1 if axis > 0 else axis), (1, 1)])
+        axis = node.attrs.get("axis", -1)
+        return self._single("Softmax", node, [(0, axis - self.sampled if axis > 0 else axis), (1, 1)])
 
 
 def activation(node):

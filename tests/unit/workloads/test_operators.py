@@ -38,6 +38,7 @@ BACKENDS = {
     "opencv": ("cv2", ["default", "caffe"]),
     "mnn": ("MNN", ["default"]),
     "litert": ("ai_edge_litert", ["default", "no-delegate"]),
+    "ncnn": ("ncnn", ["default", "no-winograd"]),
 }
 """Backend -> (the module that must be importable, the execution modes tried)."""
 
@@ -63,6 +64,18 @@ WITHOUT = {
         "gru-before-one-bias",
         "gru-before-state",
         "gru-state",
+    },
+    "ncnn": {
+        "gru-before",
+        "gru-before-lengths",
+        "gru-before-lengths-last",
+        "gru-before-one-bias",
+        "gru-before-state",
+        "gru-lengths-last",
+        "lrn-even-size",
+        "lstm-lengths-last",
+        "reshape-to-heads",  # from rows of nothing that says how many samples they are
+        "transpose-to-the-left",
     },
     "mnn": {
         "average-pool-with-pads",
