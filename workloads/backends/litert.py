@@ -20,7 +20,8 @@ RESOLVERS = {
 
 
 class Backend(tflite_graph.Writer):
-    """`default` gives what it can to XNNPACK, `no-delegate` runs LiteRT's own kernels, whose products are Eigen's."""
+    """`default` gives what it can to XNNPACK; `no-delegate` runs LiteRT's own kernels, whose products are Eigen's, but
+    for those of an LSTM, which are plain loops."""
 
     name = "litert"
     module = "ai_edge_litert"
@@ -28,7 +29,9 @@ class Backend(tflite_graph.Writer):
 
     def configure(self):
         self.batch_matmul = self.execution == "default"  # LiteRT's own is a plain loop: 30 s for 2048 x 2048 x 2048
-        self.sequence_lstm = self.execution == "no-delegate"  # its kernel is LiteRT's own
+        self.sequence_lstm = (
+            self.execution == "no-delegate"
+        )  # XNNPACK has none, and computes in a WHILE in half the time
         self.settings = {
             "num_threads": self.threads,
             "experimental_op_resolver_type": RESOLVERS[self.execution],
@@ -72,7 +75,9 @@ class Backend(tflite_graph.Writer):
         operators = "operators, those that a DELEGATE replaced among them: {0}".format(self._operators())
         if self.execution == "no-delegate":
             count = sum(contents.occurrences(path, b"EigenForTFLite") for path in kernels_files())
-            return "products in {0}; {1} names speak of it; {2}".format("Eigen" if count else "?", count, operators)
+            own = ", an LSTM's in plain loops" if "SEQUENCE_LSTM" in operators else ""
+            name = "Eigen" if count else "?"
+            return "products in {0}{1}; {2} names speak of it; {3}".format(name, own, count, operators)
         made = {index for each in self._delegates() for index in each["outputs"]}
         share = "{0} of {1} outputs".format(len(made & set(self.outputs.values())), len(self.outputs))
         return "XNNPACK's delegate computes {0}; {1}".format(share, operators)
