@@ -99,7 +99,8 @@ class Backend(tflite_graph.Writer):
 
     def precision(self):
         details = self.interpreter.get_input_details() + self.interpreter.get_output_details()
-        return ", ".join(sorted({np.dtype(each["dtype"]).name for each in details}))
+        types = {np.dtype(each["dtype"]) for each in details}
+        return ", ".join(sorted(each.name for each in types if each.kind != "i"))  # not rows that a GATHER picks
 
     def onednn_state(self):
         counts = {path: contents.occurrences(path, b"dnnl_") for path in kernels_files()}

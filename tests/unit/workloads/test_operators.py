@@ -358,3 +358,19 @@ def test_what_a_backend_says_of_itself_has_the_shape_of_evidence(backend: Any) -
     assert all(entry["how"] for entry in backend.static_libraries())
     execution = backend.execution_state()
     assert execution is None or (execution[0] == backend.execution and execution[1])
+
+
+def test_integers_that_pick_rows_are_no_type_that_is_computed_in(backend: Any) -> None:
+    if not all(hasattr(writer(backend), op) for op in ("Gather", "Flatten", "Gemm")):
+        pytest.skip("the backend has no rows to pick")
+    rows, inputs = CASES["gather"]
+    nodes = [
+        Node({"name": "rows", "op": "Gather", "inputs": rows.inputs, "weights": rows.shapes, "attrs": rows.attrs}),
+        Node({"name": "flat", "op": "Flatten", "inputs": ["rows"], "attrs": {"axis": 1}}),
+        Node({"name": "y", "op": "Gemm", "inputs": ["flat"], "weights": {"B": [5, 84], "C": [5]},
+              "attrs": {"transB": 1}}),
+    ]  # fmt: skip
+    weights, arrays = {each.name: seeded(each.shapes) for each in nodes if each.shapes}, seeded(inputs)
+    expected = computed(Oracle(1, "default", "absent"), nodes, weights, arrays)["y"]
+    assert distance(computed(backend, nodes, weights, arrays)["y"], expected) < TOLERANCE
+    assert backend.precision() == "float32"
