@@ -57,7 +57,8 @@ TORCH = ["pytorch-1.13.1-distro-mkl-onednn-off-cpu"]
 TINY = (tiny_network(), branching_network(), lrn_network())
 ATTENTIVE = (tiny_bert(), pieces_network(), tiny_gpt(past=0), tiny_gpt(past=7))
 ATTENDING = [
-    *("numpy-2.4.6-pip-openblas-cpu", "pytorch-1.0.0-pip-mkl-cpu", "pytorch-2.13.0-pip-mkl-cpu"),
+    *("caffe2-1.9.0-pip-mkl-cpu", "numpy-2.4.6-pip-openblas-cpu"),
+    *("pytorch-1.0.0-pip-mkl-cpu", "pytorch-2.13.0-pip-mkl-cpu"),
     *("tensorflow-2.21.0-pip-eigen-cpu", "jax-0.10.2-pip-xla-cpu", "mnn-3.6.1-pip-native-cpu"),
     *("onnxruntime-1.20.1-pip-mlas-cpu", "onnxruntime-1.31.1-pip-mlas-cpu", "opencv-4.14.0.94-pip-native-cpu"),
     *("litert-2.3.0-pip-xnnpack-cpu", "litert-2.3.0-pip-eigen-no-delegate-cpu", "ncnn-1.0.20261020-pip-native-cpu"),

@@ -11,6 +11,9 @@ from caffe2.python import core, transformations, workspace
 
 from workloads.backends import base
 from workloads.backends.base import Unsupported
+from workloads.backends.caffe2_sequence import Sequence, steps_first
+from workloads.backends.caffe2_transformer import Transformer
+from workloads.backends.reference_transformer import new_shape, ranges
 from workloads.evidence import maps, mkl, symbols
 from workloads.im2col import overwritable
 from workloads.weights import LEARNT
@@ -22,7 +25,7 @@ NEEDLESS = ("Add", "BatchNormalization", "Conv", "Gemm")
 """Whose gradient does not read what they wrote: a ReLU may write over it."""
 
 
-class Backend(base.Backend):
+class Backend(Transformer, Sequence, base.Backend):
     """A net of type `simple`: one operator after the other, each in its library's threads.
 
     Where the row has oneDNN, every operator and blob is IDEEP's, Caffe2's name for oneDNN; where not, the CPU's: im2col
@@ -61,15 +64,17 @@ class Backend(base.Backend):
         self.reusable = overwritable(nodes, outputs)
         if self.learning:
             self.reusable &= {node.name for node in nodes if node.op in NEEDLESS}
-        self.ranks = ranks(nodes, inputs)
-        images = [name for name in outputs if self.ranks[name] > 2]
-        if self.ideep and images:
-            raise Unsupported("output {0}: IDEEP may hand out an image as NHWC and call it NCHW".format(images[0]))
+        self.shapes = shapes(nodes, inputs)
+        self.turned = steps_first(nodes, outputs)
+        self.layers = {}  # name of an LSTM or GRU -> its operator and its Recurrent
         self.net = core.Net("net")
         with core.DeviceScope(self.option):
             for name, shape in inputs.items():
                 self.net.AddExternalInput(self._feed(name, np.zeros(shape, np.float32)))
             self.blobs = self.walk(self.operators(nodes, weights), {name: name for name in inputs}, self.outputs)
+        images = [name for name in outputs if len(self.shapes[name]) > 2]
+        if self.ideep and images:
+            raise Unsupported("output {0}: IDEEP may hand out an image as NHWC and call it NCHW".format(images[0]))
         self.net.Proto().external_output.extend(sorted(set(self.blobs.values())))
         self.written = len(self.net.Proto().op)
 
@@ -102,7 +107,7 @@ class Backend(base.Backend):
             self._add("Scale", ["half"], ["loss"], scale=2.0 / size)
         self.net.AddExternalInput("targets")
         made = self.net.AddGradientOperators(["loss"])
-        self.changes = {name: str(made[name]) for name in self.kept if name.split(".")[1] in LEARNT}
+        self.changes = {name: str(made[name]) for name in self.kept if learnt(name)}
         self.fetch = self._fetch_loss
 
     def _update(self, optimizer):
@@ -136,10 +141,10 @@ class Backend(base.Backend):
         return {"loss": workspace.C.fetch_blob("loss").reshape(1)}
 
     def gradients(self):
-        return {name: self._fetched(name, change) for name, change in self.changes.items()}
+        return self.in_onnx_layout({name: self._fetched(name, change) for name, change in self.changes.items()})
 
     def trained(self):
-        return {name: self._fetched(name, name) for name in self.kept}
+        return self.in_onnx_layout({name: self._fetched(name, name) for name in self.kept})
 
     def _fetched(self, name, blob):
         array = workspace.FetchBlob(blob)
@@ -178,15 +183,24 @@ class Backend(base.Backend):
             self.net.AddExternalInput(made[key])
         return made
 
-    def _operator(self, kind, node, blobs, *, in_place=False, **arguments):
-        """Add one operator; returns its function from input blobs to its output blob."""
+    def _operator(self, kind, node, blobs, *, in_place=False, beside=(), **arguments):
+        """Add one operator; returns its function from input blobs to its output blob; nobody reads what is `beside`."""
 
         def add(*inputs):
             output = inputs[0] if in_place and node.inputs[0] in self.reusable else node.name
-            self._add(kind, list(inputs) + blobs, [output], **arguments)
+            self._add(kind, list(inputs) + blobs, [output] + list(beside), **arguments)
             return output
 
         return add
+
+    def _not_ideep(self, node, kind):
+        """Raise Unsupported where the row's device has no such operator of Caffe2's."""
+        if self.ideep:
+            raise Unsupported("{0}: IDEEP has no {1}".format(node.name, kind))
+
+    def _is_of_2018(self):
+        """Whether this is the Caffe2 of PyTorch 1.0."""
+        return self.version().startswith("1.0.")
 
     # -- what it says of itself ------------------------------------------------------------------------------------
 
@@ -301,7 +315,7 @@ class Backend(base.Backend):
 
     def AveragePool(self, node, weights):
         count = int(node.attrs.get("count_include_pad", 0))
-        if count and any(node.attrs.get("pads", ())) and (self.ideep or self.version().startswith("1.0.")):
+        if count and any(node.attrs.get("pads", ())) and (self.ideep or self._is_of_2018()):
             raise Unsupported("{0}: pads that count: not on IDEEP, and not in 1.0".format(node.name))
         return self._operator("AveragePool", node, [], count_include_pad=count, **pooling(node))
 
@@ -324,9 +338,10 @@ class Backend(base.Backend):
         return self._operator("FC", node, [w["B"], w["C"]])
 
     def MatMul(self, node, weights):
-        if self.ideep:
-            raise Unsupported("{0}: IDEEP has no MatMul".format(node.name))
-        return self._operator("MatMul", node, [])
+        kind = "MatMul" if len(self.shapes[node.inputs[0]]) == 2 else "BatchMatMul"
+        if kind == "MatMul":
+            self._not_ideep(node, kind)
+        return self._operator(kind, node, [])
 
     def Add(self, node, weights):
         return self._operator("Sum", node, [])
@@ -335,15 +350,8 @@ class Backend(base.Backend):
         return self._operator("Mul", node, [], broadcast=1)
 
     def Concat(self, node, weights):
-        """A second output, which nobody reads, says where the parts lie."""
-        axis = node.attrs["axis"]
-
-        def concat(*inputs):
-            outputs = [node.name, node.name + ".split"]
-            self._add("Concat", list(inputs), outputs, axis=axis)
-            return node.name
-
-        return concat
+        """The output beside it says where the parts lie."""
+        return self._operator("Concat", node, [], beside=[node.name + ".split"], axis=node.attrs["axis"])
 
     def Clip(self, node, weights):
         return self._operator("Clip", node, [], min=float(node.attrs["min"]), max=float(node.attrs["max"]))
@@ -353,22 +361,44 @@ class Backend(base.Backend):
 
     def LRN(self, node, weights):
         attrs = node.attrs
+        if attrs["size"] % 2 == 0 and self._is_of_2018():
+            raise Unsupported("{0}: the window of 1.0 has an odd size".format(node.name))
         alpha, beta, bias = attrs.get("alpha", 1e-4), attrs.get("beta", 0.75), attrs.get("bias", 1.0)
         return self._operator("LRN", node, [], size=attrs["size"], alpha=alpha, beta=beta, bias=bias, order="NCHW")
 
     def Softmax(self, node, weights):
-        axis = node.attrs.get("axis", -1)
-        if axis % self.ranks[node.inputs[0]] != self.ranks[node.inputs[0]] - 1:
+        axis, rank = node.attrs.get("axis", -1), len(self.shapes[node.inputs[0]])
+        if axis % rank != rank - 1:
             raise Unsupported("{0}: Caffe2's Softmax takes all that follows axis {1} together".format(node.name, axis))
         return self._operator("Softmax", node, [], axis=axis)
 
 
-def ranks(nodes, inputs):
-    """Name of each tensor -> how many dimensions it has."""
-    found = {name: len(shape) for name, shape in inputs.items()}
+def shapes(nodes, inputs):
+    """Name of each tensor -> its shape, with None for a length that nobody here asks for."""
+    found = {name: tuple(shape) for name, shape in inputs.items()}
     for node in nodes:
-        found[node.name] = 2 if node.op in ("Flatten", "Gemm") else found[node.inputs[0]]
+        shape, attrs = found[node.inputs[0]], node.attrs
+        rank = len(shape)
+        if node.op in ("Flatten", "Gemm") or (node.op in ("LSTM", "GRU") and attrs.get("output", "Y") == "Y_h"):
+            rank = 2
+        elif node.op in ("Gather", "Unsqueeze"):
+            rank += 1
+        elif node.op in ("ReduceMean", "ReduceSum") and not attrs.get("keepdims", 1):
+            rank -= len(attrs["axes"])
+        found[node.name] = (None,) * rank
+        if node.op == "Reshape":
+            found[node.name] = tuple(None if length == -1 else length for length in new_shape(node, shape))
+        elif node.op == "Slice":
+            cuts = ranges(node) + (slice(None),) * rank
+            found[node.name] = tuple(n and len(range(n)[cut]) for n, cut in zip(shape, cuts))  # noqa: B905
+        elif node.op == "Transpose":
+            found[node.name] = tuple(shape[axis] for axis in attrs["perm"])
     return found
+
+
+def learnt(blob):
+    """Whether a blob of `kept` is no statistic: `conv1.W`, or `lstm/i2h_w` as Caffe2's own layers call theirs."""
+    return "/" in blob or blob.split(".")[1] in LEARNT
 
 
 def pooling(node):
