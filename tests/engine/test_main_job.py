@@ -66,6 +66,9 @@ ATTENDING = [
 """What computes transformers: with an attention of its own, and by products; opsets that have the operator or not.
 OpenVINO ends in a segmentation fault where a layer of so few rows is compiled, and does not with the real networks."""
 
+APPROXIMATING = ["caffe2-1.0.0-pip-mkl-cpu", "cntk-2.7.post2-pip-mkl-cpu"]
+"""What has no Erf: it computes GPT's Gelu, by tanh, and says that it lacks BERT's."""
+
 
 @pytest.fixture
 def bench(engine: DockerEngine, tmp_path: Path) -> Bench:
@@ -125,13 +128,15 @@ def test_transformers_are_those_of_the_reference(bench: Bench, workloads: Path) 
     asked = [f"{network['name']}-infer-b1" for network in ATTENTIVE]
     measure(
         bench,
-        *("--variants", ",".join(ATTENDING), "--suite", "demo"),
+        *("--variants", ",".join([*ATTENDING, *APPROXIMATING]), "--suite", "demo"),
         *("--workloads", ",".join(asked), "--blocks", "1"),
         env=env,
     )
     for workload in asked:
         rows = read_rows(bench, env, workload)
-        assert set(rows) == set(ATTENDING)
+        assert set(rows) == {*ATTENDING, *APPROXIMATING}
+        if workload.startswith("tiny_bert"):
+            assert all("unsupported" in rows.pop(name)["verdict"] for name in APPROXIMATING)
         found = undisturbed(rows)
         assert found == dict.fromkeys(found, (1, "")) and len(found) > len(rows) // 2
 

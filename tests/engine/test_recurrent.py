@@ -23,6 +23,7 @@ pytestmark = pytest.mark.engine
 OPENVINO = "openvino-2026.4.1-pip-onednn-cpu"
 FRAMEWORKS = [
     "caffe2-1.9.0-pip-mkl-cpu",
+    "cntk-2.7.post2-pip-mkl-cpu",
     "jax-0.10.2-pip-xla-cpu",
     "keras-3.15.1-pip-eigen-tensorflow-cpu",
     "keras-3.15.1-pip-mkl-pytorch-cpu",
@@ -36,7 +37,7 @@ FRAMEWORKS = [
     "pytorch-2.13.0-pip-mkl-cpu",
     "tensorflow-2.21.0-pip-eigen-cpu",
 ]
-DIFFERENTIATE = [name for name in FRAMEWORKS if name.startswith(("caffe2", "jax", "pytorch", "tensorflow"))]
+DIFFERENTIATE = [name for name in FRAMEWORKS if name.startswith(("caffe2", "cntk", "jax", "pytorch", "tensorflow"))]
 NONE = "opencv-4.14.0.94-pip-native-caffe-prototxt-cpu"
 """A reader whose backend writes no LSTM: it says so."""
 

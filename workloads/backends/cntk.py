@@ -9,10 +9,12 @@ import numpy as np
 from workloads.backends import base
 from workloads.backends.base import Unsupported
 from workloads.backends.cntk_sequence import Sequence
+from workloads.backends.cntk_transformer import Transformer, product
 
 
-class Backend(Sequence, base.Backend):
-    """Images and sequences have CNTK's batch axis, which is no axis of a shape; two inputs of a product have none."""
+class Backend(Transformer, Sequence, base.Backend):
+    """Images and sequences have CNTK's batch axis, which is no axis of a shape; two inputs of a product have none, and
+    neither has what a network with operators that name axes computes: there the samples are on the first of a shape."""
 
     name = "cntk"
     differentiates = True
@@ -34,9 +36,10 @@ class Backend(Sequence, base.Backend):
 
     def _graph(self, nodes, weights, inputs):
         sequences = any(node.op in ("LSTM", "GRU") for node in nodes)
+        static = any(node.op in base.OF_AXES for node in nodes) and not base.has_images(nodes)
         self.variables = {
             name: C.input_variable(shape[1:], np.float32, name=name)
-            if len(shape) == 4 or sequences
+            if (len(shape) == 4 or sequences) and not static
             else C.input_variable(shape, np.float32, dynamic_axes=[], name=name)
             for name, shape in inputs.items()
         }
@@ -69,6 +72,8 @@ class Backend(Sequence, base.Backend):
         self.owners = base.owners(weights)
         self.outputs = [loss.output]
         output = self._graph(nodes, weights, inputs)[loss.output]
+        if not output.dynamic_axes:
+            raise Unsupported("gradients: CNTK's losses are of samples, and here those are on an axis of the shape")
         if loss.name == "cross_entropy":
             self.targets = C.input_variable(output.shape, np.float32, is_sparse=True, name="targets")
             self.classes = output.shape[0]
@@ -225,7 +230,12 @@ class Backend(Sequence, base.Backend):
     def Flatten(self, node, weights):
         if node.attrs.get("axis", 1) != 1:
             raise Unsupported("{0}: Flatten at axis {1}".format(node.name, node.attrs["axis"]))
-        return lambda x: C.reshape(x, (int(np.prod(x.shape)),))
+
+        def flatten(x):
+            first = own_axis(x, 1)
+            return C.reshape(x, x.shape[:first] + (int(np.prod(x.shape[first:])),))
+
+        return flatten
 
     def Gemm(self, node, weights):
         if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
@@ -237,7 +247,7 @@ class Backend(Sequence, base.Backend):
         return lambda x: C.times(x, b) + c
 
     def MatMul(self, node, weights):
-        return C.times
+        return product
 
     def Add(self, node, weights):
         return C.plus
@@ -249,7 +259,7 @@ class Backend(Sequence, base.Backend):
         axis = node.attrs["axis"]
         if axis < 1:
             raise Unsupported("{0}: Concat along axis {1}".format(node.name, axis))
-        return lambda *tensors: C.splice(*tensors, axis=axis - 1)  # CNTK counts without the batch
+        return lambda *tensors: C.splice(*tensors, axis=own_axis(tensors[0], axis))
 
     def Clip(self, node, weights):
         return lambda x: C.clip(x, node.attrs["min"], node.attrs["max"])
@@ -265,9 +275,13 @@ class Backend(Sequence, base.Backend):
         return lambda x: C.local_response_normalization(x, size // 2, bias, alpha, beta)
 
     def Softmax(self, node, weights):
-        if node.attrs.get("axis", -1) not in (-1, 1):
-            raise Unsupported("{0}: Softmax along axis {1}".format(node.name, node.attrs["axis"]))
-        return lambda x: C.softmax(x, axis=-1)
+        axis = node.attrs.get("axis", -1)
+        return lambda x: C.softmax(x, axis=axis if axis < 0 else own_axis(x, axis))
+
+
+def own_axis(x, axis):
+    """ONNX's axis, as CNTK counts without that of the samples."""
+    return axis - 1 if x.dynamic_axes else axis
 
 
 def restored(array, shape, transposed):
