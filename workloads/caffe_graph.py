@@ -20,14 +20,18 @@ class Graph(object):
         self.layers = []
         self.read = set()
 
-    def layer(self, name, kind, bottoms, top, loss_weight=None, **parameters):
-        """Append one layer that reads Blobs and writes the Blob `top`, in place where that is one of them.
+    def layer(self, name, kind, bottoms, top, *, beside=(), loss_weight=None, **parameters):
+        """Append one layer that reads Blobs and writes the Blob `top`, in place where that is one of them, and those
+        `beside` it.
 
-        A parameter is a message (`pooling_param`) with its fields: text and numbers as they are, a list repeated.
+        A parameter is a message (`pooling_param`) with its fields: text and numbers as they are, a list repeated, a
+        dict a message of its own.
         """
         self.read.update(bottom.name for bottom in bottoms)
         lines = ['name: "{0}"'.format(name), 'type: "{0}"'.format(kind)]
-        lines += ['bottom: "{0}"'.format(bottom.name) for bottom in bottoms] + ['top: "{0}"'.format(top.name)]
+        lines += ['bottom: "{0}"'.format(bottom.name) for bottom in bottoms] + [
+            'top: "{0}"'.format(each.name) for each in [top] + list(beside)
+        ]
         lines += [] if loss_weight is None else ["loss_weight: {0!r}".format(loss_weight)]
         lines += ["{0} {{ {1} }}".format(key, message(fields)) for key, fields in sorted(parameters.items())]
         self.layers.append("layer {{\n{0}\n}}\n".format("\n".join("  " + line for line in lines)))
@@ -40,8 +44,7 @@ class Graph(object):
         )
 
     def _input(self, name):
-        dims = message({"dim": list(self.inputs[name])})
-        shape = "input_param {{ shape {{ {0} }} }}".format(dims)
+        shape = "input_param {{ {0} }}".format(message({"shape": {"dim": list(self.inputs[name])}}))
         return 'layer {{\n  name: "{0}"\n  type: "Input"\n  top: "{0}"\n  {1}\n}}\n'.format(name, shape)
 
 
@@ -63,6 +66,9 @@ def message(fields):
     """`kernel_h: 3 dilation: 1 dilation: 1 bias_term: true` of a dict; None is left out."""
     found = []
     for key, value in fields.items():
+        if isinstance(value, dict):
+            found.append("{0} {{ {1} }}".format(key, message(value)))
+            continue
         several = value if isinstance(value, (list, tuple)) else [value]
         found += ["{0}: {1}".format(key, scalar(each)) for each in several if each is not None]
     return " ".join(found)

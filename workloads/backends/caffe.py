@@ -14,9 +14,11 @@ import caffe
 
 from workloads.backends import base
 from workloads.backends.base import Unsupported
+from workloads.backends.caffe_sequence import Sequence
 from workloads.caffe_graph import Blob, Graph, conv_size, pool_size, solver, window
 from workloads.evidence import identify, maps, symbols
 from workloads.im2col import overwritable
+from workloads.recurrent import steps_first
 from workloads.weights import LEARNT
 
 SETTERS = ("openblas_set_num_threads", "MKL_Set_Num_Threads")
@@ -29,7 +31,7 @@ TARGETS, LOSS = "loss/targets", "loss/value"
 GETTERS = (("openblas", "openblas_get_num_threads"), ("mkl", "MKL_Get_Max_Threads"))
 
 
-class Backend(base.Backend):
+class Backend(Sequence, base.Backend):
     """Phase TEST, or TRAIN for gradients. Convolutions are Caffe's im2col and one product per group; all but the
     products is serial."""
 
@@ -59,6 +61,8 @@ class Backend(base.Backend):
         for name in inputs:
             if name in self.net.blobs:
                 self.feeds.setdefault(name, []).append(self.net.blobs[name])
+        for name, array in self.constants.items():
+            self.net.blobs[name].data[...] = array
         self.results = {name: self.net.blobs[blob.name] for name, blob in self.placed.items()}
 
     def build_gradient(self, nodes, weights, inputs, loss):
@@ -101,11 +105,12 @@ class Backend(base.Backend):
         return {"loss": self.net.blobs[LOSS].data.reshape(1) * self.share}
 
     def gradients(self):
-        return {
+        found = {
             name: self.net.params[layer][index].diff.reshape(shape)
             for name, (layer, index, shape) in self.places.items()
             if name.split(".")[1] in LEARNT
         }
+        return self.in_onnx_layout(found)
 
     def trained(self):
         found = {}
@@ -113,7 +118,7 @@ class Backend(base.Backend):
             blobs = self.net.params[layer]
             array = blobs[index].data.reshape(shape)
             found[name] = array if name.split(".")[1] in LEARNT else array / blobs[2].data
-        return found
+        return self.in_onnx_layout(found)
 
     def _hold(self, layer, node, weights, keys):
         """The node's weights `keys` are the blobs of the layer, in this order."""
@@ -124,9 +129,16 @@ class Backend(base.Backend):
 
     def write(self, nodes, weights, inputs, outputs):
         """The network as text; `parameters` (layer -> arrays), `operands` and `placed` tell what goes where."""
+        attentions = [node.name for node in nodes if node.op == "Attention"]
+        if attentions:
+            text = "{0}: Attention: no layer multiplies two matrices that the net computes: InnerProduct's is a weight"
+            raise Unsupported(text.format(attentions[0]))
         self.graph = Graph(inputs)
         self.parameters = {}
         self.places = {}  # name of a weight -> layer, index of its blob there, ONNX's shape
+        self.constants = {}  # blob -> what it is filled with, once
+        self.layers = {}  # name of an LSTM -> its Recurrent
+        self.turned = steps_first(nodes, outputs)
         self.operands = {}  # an input that a product takes as its weight -> the layers
         self.reusable = overwritable(nodes, outputs)
         if self.learning:

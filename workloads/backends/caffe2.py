@@ -11,11 +11,12 @@ from caffe2.python import core, transformations, workspace
 
 from workloads.backends import base
 from workloads.backends.base import Unsupported
-from workloads.backends.caffe2_sequence import Sequence, steps_first
+from workloads.backends.caffe2_sequence import Sequence
 from workloads.backends.caffe2_transformer import Transformer
 from workloads.backends.reference_transformer import new_shape, ranges
 from workloads.evidence import maps, mkl, symbols
 from workloads.im2col import overwritable
+from workloads.recurrent import steps_first
 from workloads.weights import LEARNT
 
 LIBRARIES = ("libtorch_cpu.so", "libcaffe2.so")

@@ -156,24 +156,3 @@ class Sequence(object):
 
     def Div(self, node, weights):
         return self._operator("Div", node, [])
-
-
-def steps_first(nodes, outputs):
-    """Names of the tensors that are [T,B,...] in the net: rows of a Gather that recurrent layers read, and states that
-    they or a sum along the steps read, and nobody else does."""
-
-    def takes(reader, name):
-        if reader.op in ("ReduceMean", "ReduceSum"):
-            return list(reader.attrs["axes"]) == [1] and not reader.attrs.get("keepdims", 1)
-        return reader.op in ("LSTM", "GRU") and reader.inputs.count(name) == 1 and reader.inputs[0] == name
-
-    found = set()
-    for node in nodes:
-        readers = [other for other in nodes if node.name in other.inputs]
-        if node.op == "Gather":
-            made = any(reader.op in ("LSTM", "GRU") for reader in readers)
-        else:
-            made = node.op in ("LSTM", "GRU") and node.attrs.get("output", "Y") == "Y"
-        if made and node.name not in outputs and all(takes(reader, node.name) for reader in readers):
-            found.add(node.name)
-    return found

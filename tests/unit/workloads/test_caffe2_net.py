@@ -47,31 +47,6 @@ def nodes(name: str) -> list[Node]:
     return [Node(each) for each in NETWORKS[name]()["nodes"]]
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("imdb_lstm", {"embedding", "lstm"}),
-        ("imdb_lstm_padded", {"embedding", "lstm"}),
-        ("imdb_gru", {"embedding"}),  # its last state has no steps
-        ("lstm_512", set()),
-        ("bert_base", set()),  # rows that no recurrent layer reads
-    ],
-)
-def test_tensors_have_their_steps_in_front_between_the_tokens_and_what_sums_them(
-    caffe2: Any, name: str, expected: set[str]
-) -> None:
-    assert caffe2.steps_first(nodes(name), NETWORKS[name]()["outputs"]) == expected
-
-
-def test_a_tensor_that_somebody_else_reads_keeps_its_samples_in_front(caffe2: Any) -> None:
-    made = nodes("imdb_lstm_padded")
-    assert caffe2.steps_first(made, ["lstm"]) == {"embedding"}
-    other = Node({"name": "y", "op": "Tanh", "inputs": ["embedding"]})
-    assert caffe2.steps_first([*made, other], []) == {"lstm"}
-    kept = Node({"name": "y", "op": "ReduceSum", "inputs": ["lstm"], "attrs": {"axes": [1], "keepdims": 1}})
-    assert caffe2.steps_first([*made, kept], []) == {"embedding"}
-
-
 @pytest.mark.parametrize("name", ["gpt_prefill", "gpt_decode", "bert_base"])
 def test_an_attention_knows_how_long_a_head_is(caffe2: Any, name: str) -> None:
     found = caffe2.shapes(nodes(name), NETWORKS[name]()["inputs"])

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.network_files import NETWORKS
 from workloads import weights
 from workloads.backends.base import Node, Unsupported
 from workloads.backends.numpy_sequence import Steps
-from workloads.recurrent import ORDER, Recurrent
+from workloads.recurrent import ORDER, Recurrent, steps_first
 
 
 def node(op: str, biases: int = 2, inputs: tuple[str, ...] = ("x",), **attrs: Any) -> Node:
@@ -70,3 +71,30 @@ def test_a_step_is_taken_by_the_samples_that_still_have_one() -> None:
     assert steps.counts == [3, 2, 1, 1]
     packed = steps.packed(x, np.zeros((7, 1), np.float32))
     assert packed.ravel().tolist() == [4, 0, 8, 5, 1, 6, 7]
+
+
+def nodes_of(name: str) -> list[Node]:
+    return [Node(each) for each in NETWORKS[name]()["nodes"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("imdb_lstm", {"embedding", "lstm"}),
+        ("imdb_lstm_padded", {"embedding", "lstm"}),
+        ("imdb_gru", {"embedding"}),  # its last state has no steps
+        ("lstm_512", set()),
+        ("bert_base", set()),  # rows that no recurrent layer reads
+    ],
+)
+def test_tensors_have_their_steps_in_front_between_the_tokens_and_what_sums_them(name: str, expected: set[str]) -> None:
+    assert steps_first(nodes_of(name), NETWORKS[name]()["outputs"]) == expected
+
+
+def test_a_tensor_that_somebody_else_reads_keeps_its_samples_in_front() -> None:
+    made = nodes_of("imdb_lstm_padded")
+    assert steps_first(made, ["lstm"]) == {"embedding"}
+    other = Node({"name": "y", "op": "Tanh", "inputs": ["embedding"]})
+    assert steps_first([*made, other], []) == {"lstm"}
+    kept = Node({"name": "y", "op": "ReduceSum", "inputs": ["lstm"], "attrs": {"axes": [1], "keepdims": 1}})
+    assert steps_first([*made, kept], []) == {"embedding"}
