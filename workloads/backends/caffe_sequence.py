@@ -37,20 +37,16 @@ class Sequence(object):
             if node.inputs[0] not in self.turned:
                 x = self._swapped(name + "/x", x)
             steps, batch = x.shape[:2]
-            given = [state for state in initial if state is not None]
+            given = any(state is not None for state in initial)
             going = np.ones((steps, batch), np.float32)
-            going[0] = bool(given)
+            going[0] = given
             bottoms = [x, self._constant(name + "/cont", going)]
             fields, last = {"num_output": spec.hidden}, []
             if given or not spec.sequence:
                 fields["expose_hidden"] = True
                 state = (1, batch, spec.hidden)
-                for key, each in zip("hc", list(initial) + [None] * (2 - len(initial))):  # noqa: B905
-                    start = "{0}/{1}".format(name, key)
-                    if each is None:
-                        bottoms.append(self._constant(start, np.zeros(state, np.float32)))
-                    else:
-                        bottoms.append(self._reshaped(start, each, state))
+                for key, each in zip("hc", list(initial) + [None, None]):  # noqa: B905  (3.10 has it)
+                    bottoms.append(self._start("{0}/{1}".format(name, key), each, state))
                     last.append(Blob("{0}/{1}_last".format(name, key), state))
             every = Blob(name + "/h_all", (steps, batch, spec.hidden))
             self.graph.layer(name, "LSTM", bottoms, every, beside=last, recurrent_param=fields)
@@ -65,6 +61,12 @@ class Sequence(object):
             return every if name in self.turned else self._swapped(name + "/y", every)
 
         return lstm
+
+    def _start(self, name, state, shape):
+        """[1,B,H] of a given state [B,H], or zeros."""
+        if state is None:
+            return self._constant(name, np.zeros(shape, np.float32))
+        return self._reshaped(name, state, shape)
 
     def _masked(self, name, x, lengths):
         """x [T,B,H] with zeros from a sample's length on: those steps t stay where `length - t` is above 0."""
