@@ -13,7 +13,7 @@ import pytest
 from orchestrator import paths
 from tests.command import Bench
 from tests.engine.test_main_job import measure, read_rows, undisturbed
-from tests.unit.workloads.networks import Dict, cell_network, recurrent_network
+from tests.unit.workloads.networks import Dict, cell_network, recurrent_network, sentences_network
 
 if TYPE_CHECKING:
     from orchestrator.engines.docker import DockerEngine
@@ -48,13 +48,17 @@ def networks() -> dict[str, Dict]:
     return {name: {**network, "name": name} for name, network in found.items()}
 
 
+LSTM_ALONE = "caffe-1.0.0.20210829-pip-openblas-cpu"
+"""A framework that has no GRU."""
+
+
 @pytest.fixture
 def bench(engine: DockerEngine, tmp_path: Path) -> Bench:
     """The command line over workloads that have these networks too."""
     assert engine.check()
     folder = tmp_path / "own" / "workloads"
     shutil.copytree(paths.workloads_dir(), folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for name, network in networks().items():
+    for name, network in {**networks(), "sentences": sentences_network()}.items():
         (folder / "networks" / f"{name}.json").write_text(json.dumps(network))
     made = Bench(tmp_path)
     made.env |= {key: value for key, value in os.environ.items() if key.startswith("DOCKER_")}
@@ -90,3 +94,17 @@ def test_gradients_through_time_are_the_reference_s(bench: Bench) -> None:
     assert set(rows) == set(DIFFERENTIATE)
     found = undisturbed(rows)
     assert found == dict.fromkeys(found, (1, "")) and len(found) > len(DIFFERENTIATE) // 2
+
+
+@pytest.mark.timeout(2400)
+def test_a_framework_without_a_gru_computes_an_lstm_and_its_gradient(bench: Bench) -> None:
+    asked = ["sentences-infer-b3", "sentences-gradient-b3", "padded-infer-b3"]
+    measure(
+        bench,
+        *("--variants", LSTM_ALONE, "--suite", "demo"),
+        *("--workloads", ",".join(asked), "--blocks", "1"),
+    )
+    verdicts = {workload: read_rows(bench, workload=workload)[LSTM_ALONE] for workload in asked}
+    assert "unsupported" in verdicts.pop("padded-infer-b3")["verdict"]
+    found = undisturbed(verdicts)
+    assert found == dict.fromkeys(found, (1, "")) and found

@@ -229,6 +229,15 @@ def recurrent_network(*, lengths: bool = True, before: bool = True) -> Dict:
     return {"name": "recurrent", **recurrent_files.network("recurrent", "this test", inputs, integers, nodes)}
 
 
+def sentences_network() -> Dict:
+    """An LSTM alone, whose states are averaged over the words of each sentence."""
+    made = recurrent_network(before=False)
+    nodes = [node for node in made["nodes"] if node["name"] not in {"gru", "both", "logits", "prob"}]
+    nodes += recurrent_files.classified("mean", 6, 10)
+    found = recurrent_files.network("sentences", "this test", made["inputs"], made["integers"], nodes)
+    return {"name": "sentences", **found}
+
+
 def cell_network() -> Dict:
     """One step of an LSTM from a given state, with a GRU of one step that goes on from its output."""
     nodes = [
