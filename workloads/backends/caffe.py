@@ -28,6 +28,12 @@ NEEDLESS = ("AveragePool", "Add", "BatchNormalization", "Conv", "Gemm", "MaxPool
 TARGETS, LOSS = "loss/targets", "loss/value"
 """Blobs."""
 
+LACKING = {
+    "Attention": "no layer of Caffe's multiplies two matrices that the net computes: one of InnerProduct's is a weight",
+    "GRU": "Caffe's recurrent layers are RNN and LSTM",
+}
+"""Operator -> why there is none: asked first, as what stands before it in a network may well be missing, too."""
+
 GETTERS = (("openblas", "openblas_get_num_threads"), ("mkl", "MKL_Get_Max_Threads"))
 
 
@@ -129,10 +135,9 @@ class Backend(Sequence, base.Backend):
 
     def write(self, nodes, weights, inputs, outputs):
         """The network as text; `parameters` (layer -> arrays), `operands` and `placed` tell what goes where."""
-        attentions = [node.name for node in nodes if node.op == "Attention"]
-        if attentions:
-            text = "{0}: Attention: no layer multiplies two matrices that the net computes: InnerProduct's is a weight"
-            raise Unsupported(text.format(attentions[0]))
+        for node in nodes:
+            if node.op in LACKING:
+                raise Unsupported("operator {0} ({1}): {2}".format(node.op, node.name, LACKING[node.op]))
         self.graph = Graph(inputs)
         self.parameters = {}
         self.places = {}  # name of a weight -> layer, index of its blob there, ONNX's shape

@@ -18,9 +18,6 @@ ORDER = "ifoc"
 class Sequence(object):
     """Operators of the backend, which writes layers and says which arrays are their blobs."""
 
-    def GRU(self, node, weights):
-        raise Unsupported("{0}: GRU: the recurrent layers of Caffe are RNN and LSTM".format(node.name))
-
     def LSTM(self, node, weights):
         spec, name = Recurrent(node, weights), node.name
         if spec.rb is not None and self.learning:

@@ -114,7 +114,8 @@ def test_steps_behind_the_length_of_a_sample_are_those_of_the_mask(backend: Any)
 
 
 @pytest.mark.parametrize(
-    ("name", "reason"), [("imdb_gru", "RNN and LSTM"), ("gpt_prefill", "InnerProduct's is a weight")]
+    ("name", "reason"),
+    [("imdb_gru", "RNN and LSTM"), ("gpt_prefill", "InnerProduct's is a weight"), ("bert_base", "InnerProduct's")],
 )
 def test_what_no_layer_computes_is_said_in_caffe_s_words(backend: Any, name: str, reason: str) -> None:
     with pytest.raises(Unsupported, match=reason):

@@ -58,8 +58,6 @@ WITHOUT = {
         "matmul-of-heads",  # no layer multiplies two matrices that the net computes
         "lstm-lengths-last",
         *("reduce-sum", "reduce-mean", "reduce-mean-keeping"),  # of other tensors than a layer's sequence
-        *("gru", "gru-last", "gru-one-bias", "gru-lengths", "gru-lengths-last", "gru-state"),
-        *("gru-before", "gru-before-one-bias", "gru-before-lengths", "gru-before-lengths-last", "gru-before-state"),
     },
     "opencv": {"lrn-even-size"},
     "opencv-default": {  # of 4.x, which is the one that has both modes
