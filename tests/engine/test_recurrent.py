@@ -29,6 +29,7 @@ FRAMEWORKS = [
     "keras-3.15.1-pip-mkl-pytorch-cpu",
     "litert-2.3.0-pip-eigen-no-delegate-cpu",
     "litert-2.3.0-pip-xnnpack-cpu",
+    "nnabla-1.39.0-pip-eigen-cpu",
     "numpy-2.4.6-pip-openblas-cpu",
     "onnxruntime-1.31.1-pip-mlas-cpu",
     "opencv-5.0.0.93-pip-mlas-cpu",
@@ -37,7 +38,7 @@ FRAMEWORKS = [
     "pytorch-2.13.0-pip-mkl-cpu",
     "tensorflow-2.21.0-pip-eigen-cpu",
 ]
-DIFFERENTIATE = [name for name in FRAMEWORKS if name.startswith(("caffe2", "cntk", "jax", "pytorch", "tensorflow"))]
+DIFFERENTIATE = [name for name in FRAMEWORKS if name.startswith(("caffe2", "cntk", "jax", "nnabla", "pytorch", "tensorflow"))]
 NONE = "opencv-4.14.0.94-pip-native-caffe-prototxt-cpu"
 """A reader whose backend writes no LSTM: it says so."""
 

@@ -13,6 +13,8 @@ from nnabla.ext_utils import get_extension_context
 from workloads import im2col
 from workloads.backends import base
 from workloads.backends.base import Unsupported
+from workloads.backends.nnabla_sequence import Sequence
+from workloads.backends.nnabla_transformer import Transformer
 
 LIBRARY = "libnnabla.so"
 EIGEN = rb"_ZN5Eigen8internal29general_matrix_matrix_productIlfLi\d"
@@ -20,7 +22,7 @@ EIGEN = rb"_ZN5Eigen8internal29general_matrix_matrix_productIlfLi\d"
 RIVALS = rb"cblas_sgemm|sgemm_"
 
 
-class Backend(base.Backend):
+class Backend(Transformer, Sequence, base.Backend):
     """`default` builds the graph once and runs it forward, `imperative` computes each function as it is called."""
 
     name = "nnabla"
@@ -106,22 +108,26 @@ class Backend(base.Backend):
         return {"loss": np.array(self.result["loss"].d).reshape(1)}  # .d is the memory itself
 
     def gradients(self):
-        return {name: self._restored(name, variable.g) for name, variable in self.learnt.items()}
+        return self.joined({name: self._restored(name, variable.g) for name, variable in self.learnt.items()})
 
     def trained(self):
-        return {name: self._restored(name, variable.d) for name, variable in self.learnt.items()}
+        return self.joined({name: self._restored(name, variable.d) for name, variable in self.learnt.items()})
 
     def _restored(self, name, array):
         shape, transposed = self.stored[name]
-        return array.T if transposed else array.reshape(shape)
+        return (array.T if transposed else array).reshape(shape)
 
     def _weight(self, array, shape=None, *, transposed=False):
         """The variable of one weight, in the shape that a function here wants."""
-        found = np.ascontiguousarray(array.T if transposed else array.reshape(shape or array.shape))
+        found = array if transposed else array.reshape(shape or array.shape)
+        return self._variable(found, self.owners[id(array)], array.shape, transposed=transposed)
+
+    def _variable(self, array, name, shape, *, transposed=False):
+        """The variable of a weight called `name`, of `shape` in ONNX's layout: the array, or its transpose."""
+        found = np.ascontiguousarray(array.T if transposed else array)
         made = nn.Variable.from_numpy_array(found, need_grad=self.learning)
         if self.learning:
-            name = self.owners[id(array)]
-            self.stored[name] = array.shape, transposed
+            self.stored[name] = shape, transposed
             self.learnt[name] = made
         return made
 
@@ -240,7 +246,7 @@ class Backend(base.Backend):
         return lambda x: F.affine(x, b, c)
 
     def MatMul(self, node, weights):
-        return F.affine  # batch_matmul refuses what has no batch
+        return lambda a, b: F.affine(a, b) if len(a.shape) == 2 else F.batch_matmul(a, b)  # which refuses no batch
 
     def Add(self, node, weights):
         return F.add2
