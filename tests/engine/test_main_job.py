@@ -62,6 +62,7 @@ ATTENDING = [
     *("tensorflow-2.21.0-pip-eigen-cpu", "jax-0.10.2-pip-xla-cpu", "mnn-3.6.1-pip-native-cpu"),
     *("onnxruntime-1.20.1-pip-mlas-cpu", "onnxruntime-1.31.1-pip-mlas-cpu", "opencv-4.14.0.94-pip-native-cpu"),
     *("litert-2.3.0-pip-xnnpack-cpu", "litert-2.3.0-pip-eigen-no-delegate-cpu", "ncnn-1.0.20261020-pip-native-cpu"),
+    *("mxnet-1.5.1-pip-openblas-cpu", "mxnet-1.9.1-pip-openblas-cpu", "nnabla-1.39.0-pip-eigen-cpu"),
 ]
 """What computes transformers: with an attention of its own, and by products; opsets that have the operator or not.
 OpenVINO ends in a segmentation fault where a layer of so few rows is compiled, and does not with the real networks."""
@@ -149,7 +150,7 @@ def test_gradients_of_a_transformer_are_those_of_the_reference(bench: Bench, wor
         *("--variants", ",".join(variants), "--suite", "demo", "--workloads", "tiny_bert-gradient-b2", "--blocks", "1"),
         env={"BENCH_WORKLOADS": str(workloads)},
     )
-    assert set(rows) == set(variants) and len(rows) == 3
+    assert set(rows) == set(variants) and len(rows) == 6
     found = undisturbed(rows)
     assert found == dict.fromkeys(found, (1, "")) and len(found) > len(rows) // 2
 
@@ -170,7 +171,9 @@ def test_old_and_small_frameworks_compute_mobilenet_as_the_reference_does(bench:
 GRADIENT = [
     "chainer-3.5.0-pip-openblas-cpu",
     "jax-0.10.2-pip-xla-cpu",
+    "mxnet-1.5.1-pip-openblas-cpu",  # whose own Gelu has a wrong gradient
     "mxnet-1.9.1-pip-openblas-cpu",
+    "nnabla-1.39.0-pip-eigen-cpu",
     "pytorch-2.13.0-pip-mkl-cpu",
     "tensorflow-1.3.0-pip-eigen-cpu",
     "tensorflow-2.21.0-pip-eigen-cpu",

@@ -14,6 +14,7 @@ from mxnet import runtime  # 1.5 does not import it by itself
 from workloads.backends import base
 from workloads.backends.base import Unsupported
 from workloads.backends.mxnet_sequence import Sequence, parameter
+from workloads.backends.mxnet_transformer import Transformer
 from workloads.evidence import identify, maps, onednn
 
 SMALL = """
@@ -43,7 +44,7 @@ class Block(mx.gluon.HybridBlock):
         return self.walk(F, tensors, parameters)
 
 
-class Backend(Sequence, base.Backend):
+class Backend(Transformer, Sequence, base.Backend):
     """`default` is the executor that the whole graph is bound to, `module` the Module API above it; `hybrid` is a
     hybridized Gluon block with static memory and shapes, `gluon` the block as it is, `imperative` the operators
     themselves, one call each.
@@ -364,7 +365,7 @@ class Backend(Sequence, base.Backend):
         return gemm
 
     def MatMul(self, node, weights):
-        return lambda F, p, a, b: F.dot(a, b)
+        return lambda F, p, a, b: F.linalg_gemm2(a, b)  # of any number of axes, unlike dot and batch_dot
 
     def Add(self, node, weights):
         return lambda F, p, a, b: F.elemwise_add(a, b)
