@@ -11,7 +11,7 @@ import mxnet as mx
 import numpy as np
 from mxnet import runtime  # 1.5 does not import it by itself
 
-from workloads.backends import base
+from workloads.backends import base, mxnet_dtypes
 from workloads.backends.base import Unsupported
 from workloads.backends.mxnet_sequence import Sequence, parameter
 from workloads.backends.mxnet_transformer import Transformer
@@ -55,7 +55,13 @@ class Backend(Transformer, Sequence, base.Backend):
     batch_statistics = True
     differentiates = True
     trains = True
+    dtypes = ("float32", "int8")
+    lacking = {
+        "bfloat16": "AMP has layers of it, but batch_dot takes float32 and float64 alone on a CPU",
+        "float16": "FullyConnected takes it over cuDNN alone",
+    }
     training = False  # whether a batch norm takes the statistics of its batch
+    called = {}  # parameter -> its name in the graph, where that is another
     executor = module = block = None  # whichever of them the mode makes
 
     def configure(self):
@@ -67,6 +73,9 @@ class Backend(Transformer, Sequence, base.Backend):
         self.outputs = list(outputs)
         self.names = list(inputs)
         self.shapes = dict(inputs)
+        if self.computes_in == "int8":
+            mxnet_dtypes.check(self.execution, self.onednn, nodes)
+            self.called = mxnet_dtypes.quantisable(nodes)
         weights = self.packed(nodes, weights)
         made = self.operators(nodes, weights)
         mx.autograd.set_training(self.training)  # for blocks and single calls; a graph is told at each step
@@ -95,7 +104,9 @@ class Backend(Transformer, Sequence, base.Backend):
         ways[self.execution](walk, arrays, states)
 
     def _symbol(self, walk, arrays):
-        variables = {name: mx.sym.Variable(name, shape=array.shape) for name, array in arrays.items()}
+        variables = {
+            name: mx.sym.Variable(self.called.get(name, name), shape=array.shape) for name, array in arrays.items()
+        }
         tensors = [mx.sym.Variable(name, shape=self.shapes[name]) for name in self.names]
         return mx.sym.Group(walk(mx.sym, tensors, variables))
 
@@ -117,9 +128,13 @@ class Backend(Transformer, Sequence, base.Backend):
         self.run = run
 
     def _bind(self, walk, arrays, states):
-        symbol = self._symbol(walk, arrays)
-        self.executor = symbol.simple_bind(mx.cpu(), grad_req="null", **self.shapes)
-        placed = {name: mx.nd.array(array) for name, array in arrays.items()}
+        symbol, types = self._symbol(walk, arrays), None
+        placed = {self.called.get(name, name): mx.nd.array(array) for name, array in arrays.items()}
+        if self.computes_in == "int8":
+            symbol, placed = mxnet_dtypes.quantised(symbol, placed, self.names)
+            types = dict({name: array.dtype for name, array in placed.items()}, **dict.fromkeys(self.names, np.float32))
+        self.symbol = symbol
+        self.executor = symbol.simple_bind(mx.cpu(), grad_req="null", type_dict=types, **self.shapes)
         self.executor.copy_params_from(
             {name: array for name, array in placed.items() if name not in states},
             {name: array for name, array in placed.items() if name in states},
@@ -275,6 +290,11 @@ class Backend(Transformer, Sequence, base.Backend):
             return ("imperative", "neither an executor nor a block was made")
         cached = self.block._cached_op is not None  # noqa: SLF001  (no public name says it)
         return ("hybrid" if cached else "gluon", "the block has {0}".format("a CachedOp" if cached else "no CachedOp"))
+
+    def precision(self):
+        if self.computes_in == "float32":
+            return "float32"
+        return ", ".join(sorted(mxnet_dtypes.seen(self.executor, self.symbol)))
 
     def arithmetic(self):
         recording = mx.autograd.is_recording() or any(getattr(array, "grad", None) is not None for array in self.result)
