@@ -63,6 +63,7 @@ ATTENDING = [
     *("onnxruntime-1.20.1-pip-mlas-cpu", "onnxruntime-1.31.1-pip-mlas-cpu", "opencv-4.14.0.94-pip-native-cpu"),
     *("litert-2.3.0-pip-xnnpack-cpu", "litert-2.3.0-pip-eigen-no-delegate-cpu", "ncnn-1.0.20261020-pip-native-cpu"),
     *("mxnet-1.5.1-pip-openblas-cpu", "mxnet-1.9.1-pip-openblas-cpu", "nnabla-1.39.0-pip-eigen-cpu"),
+    *("paddle-3.3.1-pip-mkl-cpu", "paddle-3.3.1-pip-mkl-onednn-off-cpu"),
 ]
 """What computes transformers: with an attention of its own, and by products; opsets that have the operator or not.
 OpenVINO ends in a segmentation fault where a layer of so few rows is compiled, and does not with the real networks."""
