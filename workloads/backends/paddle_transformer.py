@@ -7,6 +7,7 @@ Its fused kernels are for GPUs: on a CPU `F.scaled_dot_product_attention` compos
 import paddle
 import paddle.nn.functional as F  # noqa: N812  (its usual name)
 
+from workloads.backends.base import Unsupported
 from workloads.backends.reference_transformer import approximate, last_axis, scale_of
 
 
@@ -15,8 +16,10 @@ class Transformer(object):
 
     def LayerNormalization(self, node, weights):
         last_axis(node)
-        scale, shift = self._weight(weights["scale"]), self._weight(weights["B"])
         width, epsilon = weights["scale"].shape[0], node.attrs.get("epsilon", 1e-5)
+        if epsilon > 1e-3:
+            raise Unsupported("{0}: layer_norm takes an epsilon of 0.001 at most, not {1}".format(node.name, epsilon))
+        scale, shift = self._weight(weights["scale"]), self._weight(weights["B"])
         return lambda x: F.layer_norm(x, width, scale, shift, epsilon)
 
     def Gelu(self, node, weights):

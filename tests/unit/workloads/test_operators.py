@@ -92,6 +92,7 @@ WITHOUT = {
     },
     "litert": {"clip", "lrn-even-size"},  # RELU6 and a radius
     "litert-default": {"gather", "lrn", "lrn-bias-and-size"},  # nothing that XNNPACK takes
+    "paddle": {"layer-norm-large-epsilon"},  # 0.001 at most
     "opencv-caffe": {
         "average-pool-with-pads",
         "lrn-bias-and-size",
