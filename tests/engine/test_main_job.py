@@ -64,6 +64,7 @@ ATTENDING = [
     *("litert-2.3.0-pip-xnnpack-cpu", "litert-2.3.0-pip-eigen-no-delegate-cpu", "ncnn-1.0.20261020-pip-native-cpu"),
     *("mxnet-1.5.1-pip-openblas-cpu", "mxnet-1.9.1-pip-openblas-cpu", "nnabla-1.39.0-pip-eigen-cpu"),
     *("paddle-3.3.1-pip-mkl-cpu", "paddle-3.3.1-pip-mkl-onednn-off-cpu"),
+    *("chainer-7.8.1-pip-openblas-cpu", "paddle-3.3.1-pip-mkl-cpu", "paddle-3.3.1-pip-mkl-onednn-off-cpu"),
 ]
 """What computes transformers: with an attention of its own, and by products; opsets that have the operator or not.
 OpenVINO ends in a segmentation fault where a layer of so few rows is compiled, and does not with the real networks."""

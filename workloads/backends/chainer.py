@@ -10,6 +10,7 @@ import numpy as np
 from workloads.backends import base, numpy_blas
 from workloads.backends.base import Unsupported
 from workloads.backends.chainer_sequence import Sequence
+from workloads.backends.chainer_transformer import Transformer
 from workloads.evidence import onednn
 from workloads.weights import LEARNT
 
@@ -28,7 +29,7 @@ chainer.functions.convolution_2d(np.ones((1, 16, 8, 8), np.float32), w)
 """
 
 
-class Backend(Sequence, base.Backend):
+class Backend(Sequence, Transformer, base.Backend):
     """`default` is test mode, no graph for gradients, no checks of types at every call, as its documentation advises.
 
     `autograd` is test mode and nothing else: Chainer as it comes, which records the graph and checks the types.
