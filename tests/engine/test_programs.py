@@ -15,7 +15,14 @@ from orchestrator.host.site import read_config
 from orchestrator.nouns.job import Reply
 from orchestrator.render.image import render_image
 from tests.engine.conftest import give_up
-from tests.unit.workloads.networks import ROOT, SEED, branching_network, lrn_network, tiny_network
+from tests.unit.workloads.networks import (
+    ROOT,
+    SEED,
+    branching_network,
+    cell_network,
+    lrn_network,
+    tiny_network,
+)
 from workloads import expected as oracle
 
 if TYPE_CHECKING:
@@ -84,6 +91,16 @@ def test_it_computes_what_the_reference_does(row: Variant, tmp_path: Path, netwo
     assert len(reply.samples_s) >= 3
     assert reply.first_s is not None
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
+
+
+def test_a_recurrent_layer_runs_where_the_framework_reads_the_graph(row: Variant, tmp_path: Path) -> None:
+    """PyTorch's program writes the network itself, and has no such layer."""
+    reply = answer(row, tmp_path, cell_network())
+    if row.framework == "pytorch":
+        assert (reply.status, "LSTM" in reply.reason) == ("unsupported", True)
+        return
+    assert (reply.status, reply.reason) == ("ok", "")
+    assert max(reply.errors.values()) < 1e-4
 
 
 def test_what_it_proves_is_of_the_process_that_computed(row: Variant, tmp_path: Path) -> None:

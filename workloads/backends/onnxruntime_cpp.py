@@ -9,6 +9,7 @@ from workloads import onnx_graph, program, weights
 from workloads.backends import cpp
 from workloads.backends.base import Node
 from workloads.evidence import contents, maps
+from workloads.onnx_sequence import Sequence
 
 ALIGNMENT = 4096
 """Of the weights in their file, so that the session can map it."""
@@ -16,7 +17,7 @@ INSIDE = 1024
 """Bytes: what is smaller stays in the model. A bound of Clip is no weight."""
 
 
-class Writer(onnx_graph.Writer):
+class Writer(Sequence, onnx_graph.Writer):
     """Only writes."""
 
     name = "onnxruntime"
