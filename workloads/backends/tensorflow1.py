@@ -12,6 +12,7 @@ from workloads import folded
 from workloads.backends import base, tensorflow1_evidence
 from workloads.backends.base import Unsupported
 from workloads.backends.tensorflow1_sequence import Sequence
+from workloads.backends.tensorflow1_transformer import Transformer
 from workloads.backends.tensorflow_operators import LOSSES, Operators, conv_padding, nhwc, pool_geometry, population
 from workloads.evidence import capture
 
@@ -30,7 +31,7 @@ def aligned(array):
     return made
 
 
-class Backend(Sequence, Operators):
+class Backend(Sequence, Transformer, Operators):
     """`default` holds the weights in variables, `frozen` as constants, `xla` has clusters of the graph compiled."""
 
     name = "tensorflow"
@@ -65,7 +66,7 @@ class Backend(Sequence, Operators):
             raise Unsupported("mode 'frozen': this network has no weights")
         self.weighted = any(weights.values())
         nodes, weights = folded.flatten_last(nodes, weights, outputs)
-        with self._begin(inputs, base.integer_inputs(nodes)):
+        with self._begin(nodes, inputs):
             tensors = self.walk(self.operators(nodes, weights), self.entries, outputs)
         self.outputs = list(outputs)
         self.fetches = [tensors[name] for name in outputs]
@@ -73,14 +74,14 @@ class Backend(Sequence, Operators):
 
     def build_gradient(self, nodes, weights, inputs, loss):
         """The gradients are computed before the loss may be fetched, and not fetched themselves."""
-        with self._begin(inputs, base.integer_inputs(nodes)):
+        with self._begin(nodes, inputs):
             value, variables = self._loss(nodes, weights, loss)
             self.found = tf.gradients(value, variables)
             self._fetch_after([each.op for each in self.found], value)  # 1.3 knows no IndexedSlices there
 
     def build_training(self, nodes, weights, inputs, loss, optimizer):
         self.running, self.moves = {}, []
-        with self._begin(inputs, base.integer_inputs(nodes)):
+        with self._begin(nodes, inputs):
             value, _ = self._loss(nodes, weights, loss)
             with tf.control_dependencies(self.moves):
                 update = make_optimizer(optimizer).minimize(value)
@@ -118,13 +119,14 @@ class Backend(Sequence, Operators):
             arrays[name] = np.concatenate([back(array) for array, (_, back) in zip(found, parts)])  # noqa: B905
         return arrays
 
-    def _begin(self, inputs, integers):
+    def _begin(self, nodes, inputs):
         """A new graph to write in; `entries` are its inputs by name."""
+        self.images, integers = base.has_images(nodes), base.integer_inputs(nodes)
+        shapes = {name: nhwc(shape) if self.images else list(shape) for name, shape in inputs.items()}
         self.graph, self.values, self.learnt = tf.Graph(), [], {}
         with self.graph.as_default():
             self.feeds = [
-                tf.placeholder(tf.int64 if name in integers else tf.float32, nhwc(shape), name)
-                for name, shape in inputs.items()
+                tf.placeholder(tf.int64 if name in integers else tf.float32, shapes[name], name) for name in inputs
             ]
         self.inputs = list(inputs)
         self.entries = dict(zip(inputs, self.feeds))  # noqa: B905  (3.10 has it)
@@ -171,14 +173,14 @@ class Backend(Sequence, Operators):
 
     def load(self, arrays):
         fed = [arrays[name] for name in self.inputs]
-        self.fed = [aligned(a.transpose(0, 2, 3, 1) if a.ndim == 4 else a) for a in fed]
+        self.fed = [aligned(a.transpose(0, 2, 3, 1) if self.images and a.ndim == 4 else a) for a in fed]
 
     def step(self):
         self.result = self.function(*self.fed)
 
     def fetch(self):
         arrays = dict(zip(self.outputs, self.result))  # noqa: B905  (3.10 has it)
-        return {name: a.transpose(0, 3, 1, 2) if a.ndim == 4 else a for name, a in arrays.items()}
+        return {name: a.transpose(0, 3, 1, 2) if self.images and a.ndim == 4 else a for name, a in arrays.items()}
 
     # -- what it says of itself ------------------------------------------------------------------------------------
 

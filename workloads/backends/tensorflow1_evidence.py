@@ -12,7 +12,7 @@ from workloads.backends.base import Unsupported
 from workloads.backends.tensorflow1_log import compiled_isa
 from workloads.evidence import maps, symbols
 
-PRODUCTS = re.compile(r"_?(Fused)?(Conv2D|DepthwiseConv2dNative|MatMul)$")
+PRODUCTS = re.compile(r"_?(Fused)?(Conv2D|DepthwiseConv2dNative|MatMul|BatchMatMul(V2)?)$")
 """Operators that Eigen computes, unless oneDNN's rewriting replaced them by `_MklConv2D` and its like."""
 MKLDNN_GEMM = b"mkldnn_sgemm"
 """What Eigen's contraction calls in a build that has MKL-DNN's kernel for it (1.13 and later)."""

@@ -36,7 +36,7 @@ class Transformer(object):
         return tf.tanh
 
     def Reshape(self, node, weights):
-        return lambda x: tf.reshape(x, new_shape(node, x.shape))
+        return lambda x: tf.reshape(x, new_shape(node, x.shape.as_list()))
 
     def Transpose(self, node, weights):
         return lambda x: tf.transpose(x, node.attrs["perm"])
@@ -48,9 +48,9 @@ class Transformer(object):
         causal = node.attrs.get("is_causal", 0)
 
         def attention(q, k, v):
-            scores = tf.matmul(q * scale_of(node, q.shape[-1]), k, transpose_b=True)
+            scores = tf.matmul(q * scale_of(node, q.shape.as_list()[-1]), k, transpose_b=True)
             if causal:
-                unseen = np.where(visible(*scores.shape[-2:]), np.float32(0), np.float32(-np.inf))
+                unseen = np.where(visible(*scores.shape.as_list()[-2:]), np.float32(0), np.float32(-np.inf))
                 scores = scores + tf.cast(unseen, scores.dtype)
             return tf.matmul(tf.nn.softmax(scores), v)
 
