@@ -67,9 +67,12 @@ ATTENDING = [
     *("mxnet-1.5.1-pip-openblas-cpu", "mxnet-1.9.1-pip-openblas-cpu", "nnabla-1.39.0-pip-eigen-cpu"),
     *("paddle-3.3.1-pip-mkl-cpu", "paddle-3.3.1-pip-mkl-onednn-off-cpu"),
     *("chainer-7.8.1-pip-openblas-cpu", "paddle-3.3.1-pip-mkl-cpu", "paddle-3.3.1-pip-mkl-onednn-off-cpu"),
+    *("keras-2.2.4-pip-eigen-tensorflow-cpu", "keras-2.2.4-pip-openblas-theano-cpu"),
 ]
 """What computes transformers: with an attention of its own, and by products; opsets that have the operator or not.
 OpenVINO ends in a segmentation fault where a layer of so few rows is compiled, and does not with the real networks."""
+WITHOUT_ERF = "keras-2.2.4-pip-mkl-cntk-cpu"
+"""What has BERT's Gelu not, and says so."""
 
 APPROXIMATING = ["caffe2-1.0.0-pip-mkl-cpu", "cntk-2.7.post2-pip-mkl-cpu"]
 """What has no Erf: it computes GPT's Gelu, by tanh, and says that it lacks BERT's."""
@@ -134,6 +137,7 @@ def test_transformers_are_those_of_the_reference(bench: Bench, workloads: Path) 
     measure(
         bench,
         *("--variants", ",".join([*ATTENDING, *APPROXIMATING]), "--suite", "demo"),
+        *("--variants", ",".join([*ATTENDING, WITHOUT_ERF]), "--suite", "demo"),
         *("--workloads", ",".join(asked), "--blocks", "1"),
         env=env,
     )
@@ -142,6 +146,8 @@ def test_transformers_are_those_of_the_reference(bench: Bench, workloads: Path) 
         assert set(rows) == {*ATTENDING, *APPROXIMATING}
         if workload.startswith("tiny_bert"):
             assert all("unsupported" in rows.pop(name)["verdict"] for name in APPROXIMATING)
+        assert set(rows) == {*ATTENDING, WITHOUT_ERF}
+            assert "unsupported" in rows.pop(WITHOUT_ERF)["verdict"]
         found = undisturbed(rows)
         assert found == dict.fromkeys(found, (1, "")) and len(found) > len(rows) // 2
 

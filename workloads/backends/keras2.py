@@ -11,10 +11,11 @@ from workloads.backends import base, keras2_below, keras2_training
 from workloads.backends.base import Unsupported
 from workloads.backends.keras2_sequence import Sequence, numbers
 from workloads.backends.keras2_training import same_array
+from workloads.backends.keras2_transformer import Transformer
 from workloads.backends.padding import is_same
 
 
-class Backend(Sequence, base.Backend):
+class Backend(Sequence, Transformer, base.Backend):
     """`default` is `predict_on_batch`, `predict` what most scripts call, `function` a `K.function` of the model."""
 
     name = "keras"
@@ -30,12 +31,19 @@ class Backend(Sequence, base.Backend):
 
     def build(self, nodes, weights, inputs, outputs):
         K.set_learning_phase(0)
-        if self.execution != "function" and len({shape[0] for shape in inputs.values()}) > 1:
-            raise Unsupported("{0} takes inputs of one length: {1}".format(self.execution, inputs))
+        alike = self.execution != "function" or not self.below.lengths_differ
+        if alike and len({shape[0] for shape in inputs.values()}) > 1:
+            text = "{0} over {1} takes inputs of one length: {2}"
+            raise Unsupported(text.format(self.execution, K.backend(), inputs))
         if self.below.channels_last:
             nodes, weights = folded.flatten_last(nodes, weights, outputs)
         self._model(nodes, weights, inputs, outputs)
-        call = {"default": self.model.predict_on_batch, "predict": self.model.predict}
+        rows = next(iter(inputs.values()))[0]
+
+        def predict(fed):
+            return self.model.predict(fed, batch_size=rows)  # left to itself it takes 32 at a time
+
+        call = {"default": self.model.predict_on_batch, "predict": predict}
         self.function = call.get(self.execution) or K.function(self.model.inputs, self.model.outputs)
 
     def build_training(self, nodes, weights, inputs, loss, optimizer):
@@ -64,13 +72,14 @@ class Backend(Sequence, base.Backend):
 
     def _model(self, nodes, weights, inputs, outputs):
         self.inputs, self.outputs = list(inputs), list(outputs)
+        self.turned = self.below.channels_last and base.has_images(nodes)
         integers = base.integer_inputs(nodes)
         made = [
             layers.Input(batch_shape=self.layout(shape), name=name, dtype="int64" if name in integers else K.floatx())
             for name, shape in inputs.items()
         ]
         given = [tensor if len(inputs[name]) > 1 else numbers(tensor) for name, tensor in zip(inputs, made)]  # noqa: B905
-        self.axis, self.values = 3 if self.below.channels_last else 1, []
+        self.axis, self.values = 3 if self.turned else 1, []
         self.rectified = {node.name for node in nodes if node.op == "Relu"}
         operators = self.operators(nodes, weights)
         tensors = self.walk(operators, dict(zip(inputs, given)), outputs)  # noqa: B905  (3.10 has it)
@@ -83,12 +92,12 @@ class Backend(Sequence, base.Backend):
     def layout(self, shape):
         """The shape of an image batch in the layout of the framework below; any other shape as it is, but one number
         per sample has an axis of its own, which Keras would give it."""
-        if len(shape) == 4 and self.below.channels_last:
+        if len(shape) == 4 and self.turned:
             return (shape[0], shape[2], shape[3], shape[1])
         return tuple(shape) if len(shape) > 1 else (shape[0], 1)
 
     def load(self, arrays):
-        turn = (0, 2, 3, 1) if self.below.channels_last else (0, 1, 2, 3)
+        turn = (0, 2, 3, 1) if self.turned else (0, 1, 2, 3)
         fed = [arrays[name] for name in self.inputs]
         fed = [a.transpose(turn) if a.ndim == 4 else a for a in fed]
         self.fed = [np.ascontiguousarray(a if a.ndim > 1 else a.reshape(-1, 1)) for a in fed]
@@ -98,7 +107,7 @@ class Backend(Sequence, base.Backend):
 
     def fetch(self):
         found = self.result if isinstance(self.result, list) else [self.result]
-        turn = (0, 3, 1, 2) if self.below.channels_last else (0, 1, 2, 3)
+        turn = (0, 3, 1, 2) if self.turned else (0, 1, 2, 3)
         arrays = dict(zip(self.outputs, found))  # noqa: B905  (3.10 has it)
         return {name: a.transpose(turn) if a.ndim == 4 else a for name, a in arrays.items()}
 
@@ -228,7 +237,7 @@ class Backend(Sequence, base.Backend):
         def pool(x):
             y = layers.GlobalAveragePooling2D()(x)
             channels = K.int_shape(y)[1]
-            return layers.Reshape((1, 1, channels) if self.below.channels_last else (channels, 1, 1))(y)
+            return layers.Reshape((1, 1, channels) if self.turned else (channels, 1, 1))(y)
 
         return pool
 
@@ -238,7 +247,7 @@ class Backend(Sequence, base.Backend):
 
         def flatten(x):
             shape = K.int_shape(x)
-            turned = self.below.channels_last and not node.attrs.get("channels_last", 0)
+            turned = self.turned and not node.attrs.get("channels_last", 0)
             if len(shape) == 4 and turned and shape[1] * shape[2] > 1:
                 x = layers.Permute((3, 1, 2))(x)  # ONNX's order is channels first
             # Left to itself it would turn an image that is channels first.
@@ -256,16 +265,6 @@ class Backend(Sequence, base.Backend):
         layer = layers.Dense(b.shape[1], use_bias=bool(bias), **initial)
         return self.weighted(node, layer, [("B", b, turned)] + bias)
 
-    def MatMul(self, node, weights):
-        if not self.below.products:
-            raise Unsupported("{0}: K.dot over {1} takes no product of two inputs".format(node.name, K.backend()))
-
-        def matmul(a, b):
-            shape = (K.int_shape(a)[0], K.int_shape(b)[1])
-            return layers.Lambda(lambda pair: K.dot(pair[0], pair[1]), output_shape=shape[1:])([a, b])
-
-        return matmul
-
     def Add(self, node, weights):
         return lambda a, b: layers.Add()([a, b])
 
@@ -281,7 +280,7 @@ class Backend(Sequence, base.Backend):
         axis = node.attrs["axis"]
 
         def concat(*tensors):
-            last = len(K.int_shape(tensors[0])) == 4 and self.below.channels_last
+            last = len(K.int_shape(tensors[0])) == 4 and self.turned
             return layers.Concatenate((0, 3, 1, 2)[axis] if last else axis)(list(tensors))
 
         return concat
@@ -300,7 +299,7 @@ class Backend(Sequence, base.Backend):
 
         def softmax(x):
             rank = len(K.int_shape(x))
-            if rank == 4 and self.below.channels_last:
+            if rank == 4 and self.turned:
                 return layers.Softmax((0, 3, 1, 2)[axis])(x)
             return layers.Softmax(-1 if axis % rank == rank - 1 else axis)(x)
 

@@ -5,6 +5,7 @@ import re
 import sys
 
 import numpy as np
+from keras import backend as K  # noqa: N812  (its usual name)
 
 from workloads.backends.base import Unsupported
 from workloads.evidence import capture, identify, maps
@@ -14,7 +15,10 @@ class TensorFlow(object):
     """TensorFlow 1: a session of the row's threads, images as NHWC."""
 
     channels_last = True
-    products = True
+    lengths_differ = True
+    """Whether inputs may differ in their first axis."""
+    product = staticmethod(K.dot)
+    """[M,K] times [K,N], both of them inputs."""
 
     def __init__(self, threads):
         self.threads = threads
@@ -22,7 +26,6 @@ class TensorFlow(object):
 
     def configure(self):
         import tensorflow as tf  # noqa: PLC0415  (only one of the three is installed)
-        from keras import backend as K  # noqa: N812, PLC0415
 
         from workloads.backends import tensorflow1_evidence  # noqa: PLC0415
 
@@ -54,6 +57,13 @@ class TensorFlow(object):
 
         return tf.zeros(shape)
 
+    @staticmethod
+    def erf(node):  # noqa: ARG004
+        """The function, which Keras 2 has no name for."""
+        import tensorflow as tf  # noqa: PLC0415
+
+        return tf.erf
+
     def build_string(self):
         return "{0}: {1}".format(self.name, self.evidence.build_string(self.log))
 
@@ -84,7 +94,8 @@ class Shared(object):
     """A framework whose BLAS is a shared library, which is proved by its being mapped; images as NCHW."""
 
     channels_last = False
-    products = True
+    lengths_differ = True
+    product = staticmethod(K.dot)
 
     def __init__(self, threads):
         self.threads = threads
@@ -117,6 +128,12 @@ class Theano(Shared):
         theano.config.allow_gc = False  # what lies between the layers is allocated once
         theano.config.openmp = False  # the BLAS has the threads
 
+    @staticmethod
+    def erf(node):  # noqa: ARG004
+        from theano import tensor  # noqa: PLC0415
+
+        return tensor.erf
+
     def build_string(self):
         config = self.theano.config
         names = ("device", "linker", "optimizer", "cxx", "allow_gc", "openmp", "floatX")
@@ -139,7 +156,7 @@ class Theano(Shared):
 class Cntk(Shared):
     """CNTK: kernels of libCntk.Math over MKL's small library."""
 
-    products = False  # a product of two inputs dies of bad_alloc: both have its batch axis
+    lengths_differ = False  # "Different minibatch layouts detected": Keras gives all of them one batch axis
 
     def configure(self):
         import cntk  # noqa: PLC0415
@@ -147,6 +164,14 @@ class Cntk(Shared):
         self.cntk = cntk
         cntk.device.try_set_default_device(cntk.device.cpu())
         cntk.cntk_py.set_max_num_cputhreads(self.threads)
+
+    def product(self, a, b):
+        """K.dot has [M,K,N] of two inputs, as each has its rows in the batch axis: one has to be taken out of it."""
+        return self.cntk.times(a, self.cntk.unpack_batch(b))
+
+    @staticmethod
+    def erf(node):
+        raise Unsupported("{0}: Gelu by erf: CNTK 2.7 has no such function".format(node.name))
 
     def build_string(self):
         device = re.sub(r"\s+", " ", str(self.cntk.device.use_default_device()))
