@@ -34,11 +34,13 @@ FRAMEWORKS = [
     "onnxruntime-1.31.1-pip-mlas-cpu",
     "opencv-5.0.0.93-pip-mlas-cpu",
     OPENVINO,
+    "pytensor-3.0.7-pip-openblas-cpu",
     "pytorch-1.0.0-pip-mkl-cpu",
     "pytorch-2.13.0-pip-mkl-cpu",
     "tensorflow-2.21.0-pip-eigen-cpu",
+    "theano-1.0.5-pip-openblas-cpu",
 ]
-DIFFERENTIATE = [name for name in FRAMEWORKS if name.startswith(("caffe2", "cntk", "jax", "nnabla", "pytorch", "tensorflow"))]
+DIFFERENTIATE = [name for name in FRAMEWORKS if name.startswith(("caffe2", "cntk", "jax", "nnabla", "pyt", "pytorch", "tensorflow", "theano"))]
 NONE = "opencv-4.14.0.94-pip-native-caffe-prototxt-cpu"
 """A reader whose backend writes no LSTM: it says so."""
 

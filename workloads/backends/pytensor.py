@@ -2,7 +2,7 @@
 # ruff: noqa: N802, ARG002  (methods are called after ONNX's operators, and all take a node and its weights)
 
 from collections import Counter
-from functools import reduce
+from functools import partial, reduce
 
 import numpy as np
 import pytensor
@@ -11,6 +11,8 @@ from pytensor.link.c.cmodule import GCC_compiler
 
 from workloads.backends import base
 from workloads.backends.base import Unsupported
+from workloads.backends.theano_sequence import Sequence
+from workloads.backends.theano_transformer import Transformer
 from workloads.backends.updates import updates
 from workloads.im2col import Geometry
 from workloads.weights import LEARNT
@@ -24,7 +26,7 @@ def cross_entropy(logits, labels):
 LOSSES = {"cross_entropy": cross_entropy, "mean_squared_error": lambda output, targets: pt.sqr(output - targets).mean()}
 
 
-class Backend(base.Backend):
+class Backend(Sequence, Transformer, base.Backend):
     """It left Theano's neural networks behind, so a convolution is what it is in numpy: slices, and one product.
 
     The row's PYTENSOR_FLAGS name the linker and the BLAS that C++ is linked to.
@@ -34,6 +36,11 @@ class Backend(base.Backend):
     batch_statistics = True
     differentiates = True
     trains = True
+    tensor = pt
+    scan = staticmethod(pytensor.scan)
+    sigmoid = staticmethod(pt.sigmoid)
+    softmax = staticmethod(partial(pt.special.softmax, axis=-1))  # left to itself it is over all axes
+    matmul = staticmethod(pt.matmul)
     learnt = None  # name -> shared variable, where gradients are asked for
     running = None  # name -> running mean or variance, where it is trained
 
@@ -44,11 +51,11 @@ class Backend(base.Backend):
     def build(self, nodes, weights, inputs, outputs):
         self.outputs = list(outputs)
         self.order = list(inputs)
-        variables = {name: pt.tensor(name, dtype="float32", shape=shape) for name, shape in inputs.items()}
+        variables = entries(nodes, inputs)
         found = self.walk(self.operators(nodes, weights), variables, self.outputs)
         wanted = [pytensor.Out(found[name], borrow=True) for name in self.outputs]
         self.function = pytensor.function([variables[name] for name in self.order], wanted)
-        self.function.trust_input = True  # they are float32 arrays of the right shape: nothing to check at every call
+        self.function.trust_input = True  # they are arrays of the right type and shape: nothing to check at every call
 
     def build_gradient(self, nodes, weights, inputs, loss):
         value, arguments = self._measured(nodes, weights, inputs, loss)
@@ -68,7 +75,7 @@ class Backend(base.Backend):
         """(the loss as an expression, the inputs and targets that it is a function of)."""
         self.learnt, self.shapes = {}, {}
         self.outputs, self.order = [loss.output], list(inputs)
-        variables = {name: pt.tensor(name, dtype="float32", shape=shape) for name, shape in inputs.items()}
+        variables = entries(nodes, inputs)
         output = self.walk(self.operators(nodes, weights), variables, self.outputs)[loss.output]
         targets = pt.lvector("targets") if loss.name == "cross_entropy" else pt.fmatrix("targets")
         return LOSSES[loss.name](output, targets), [variables[name] for name in self.order] + [targets]
@@ -91,7 +98,8 @@ class Backend(base.Backend):
         return {name: kept.get_value(borrow=True).reshape(self.shapes[name]) for name, kept in variables.items()}
 
     def load(self, arrays):
-        self.arrays = [np.ascontiguousarray(arrays[name], np.float32) for name in self.order]
+        arrays = base.converted(arrays, np.float32)
+        self.arrays = [np.ascontiguousarray(arrays[name]) for name in self.order]
 
     def step(self):
         self.result = self.function(*self.arrays)
@@ -132,7 +140,7 @@ class Backend(base.Backend):
 
     # -- ONNX's operators ------------------------------------------------------------------------------------------
 
-    def _shared(self, node, weights, key, shape=None):
+    def held(self, node, weights, key, shape=None):
         """The weight as a shared variable, in the shape that its operator has it in."""
         array = weights[key]
         made = shared(array if shape is None else array.reshape(shape))
@@ -148,11 +156,11 @@ class Backend(base.Backend):
         w = weights["W"]
         group = node.attrs.get("group", 1)
         geometry = Geometry(node)
-        bias = self._shared(node, weights, "B", (1, -1, 1, 1)) if "B" in weights else None
+        bias = self.held(node, weights, "B", (1, -1, 1, 1)) if "B" in weights else None
         if w.shape[1] == 1 and w.shape[0] == group:
             convolve = self._depthwise(geometry, node, weights)
         elif group == 1:
-            matrix = self._shared(node, weights, "W", (len(w), -1))
+            matrix = self.held(node, weights, "W", (len(w), -1))
             # A product for each sample would be a graph that takes minutes to differentiate and to compile.
             form = self._unrolled if self.learnt is None else self._unrolled_at_once
             convolve = form(geometry, matrix)
@@ -192,7 +200,7 @@ class Backend(base.Backend):
     def _depthwise(self, geometry, node, weights):
         w, (kh, kw) = weights["W"], geometry.kernel
         if self.learnt is not None:
-            kernel = self._shared(node, weights, "W")
+            kernel = self.held(node, weights, "W")
             factors = [kernel[:, 0, i, j].dimshuffle(0, "x", "x") for i in range(kh) for j in range(kw)]
         else:
             factors = [shared(np.ascontiguousarray(w[:, 0, i, j])[:, None, None]) for i in range(kh) for j in range(kw)]
@@ -206,7 +214,7 @@ class Backend(base.Backend):
     def BatchNormalization(self, node, weights):
         epsilon = np.float32(node.attrs.get("epsilon", 1e-5))
         keep = np.float32(node.attrs.get("momentum", 0.9))
-        parts = {key: self._shared(node, weights, key, (1, -1, 1, 1)) for key in ("scale", "B", "mean", "var")}
+        parts = {key: self.held(node, weights, key, (1, -1, 1, 1)) for key in ("scale", "B", "mean", "var")}
 
         def batch_normalization(x):
             mean, var = parts["mean"], parts["var"]
@@ -256,15 +264,12 @@ class Backend(base.Backend):
     def Gemm(self, node, weights):
         if node.attrs.get("transA", 0) or node.attrs.get("alpha", 1) != 1 or node.attrs.get("beta", 1) != 1:
             raise Unsupported("{0}: Gemm with transA, alpha or beta".format(node.name))
-        b = self._shared(node, weights, "B")
+        b = self.held(node, weights, "B")
         b = b.T if node.attrs.get("transB", 0) else b  # the BLAS takes it transposed
         if "C" not in weights:
             return lambda x: pt.dot(x, b)
-        c = self._shared(node, weights, "C")
+        c = self.held(node, weights, "C")
         return lambda x: pt.dot(x, b) + c
-
-    def MatMul(self, node, weights):
-        return pt.dot
 
     def Add(self, node, weights):
         return pt.add
@@ -285,6 +290,13 @@ class Backend(base.Backend):
     def Softmax(self, node, weights):
         axis = node.attrs.get("axis", -1)
         return lambda x: pt.special.softmax(x, axis=axis)
+
+
+def entries(nodes, inputs):
+    """Input name -> variable."""
+    integers = base.integer_inputs(nodes)
+    types = {name: "int64" if name in integers else "float32" for name in inputs}
+    return {name: pt.tensor(name, dtype=types[name], shape=shape) for name, shape in inputs.items()}
 
 
 def shared(array):

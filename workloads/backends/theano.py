@@ -12,6 +12,7 @@ from theano.tensor.signal import pool
 from workloads.backends import base
 from workloads.backends.base import Unsupported
 from workloads.backends.theano_sequence import Sequence
+from workloads.backends.theano_transformer import Transformer
 from workloads.backends.updates import updates
 from workloads.weights import LEARNT
 
@@ -19,6 +20,22 @@ from workloads.weights import LEARNT
 def cross_entropy(logits, labels):
     """Its mean over the batch."""
     return T.nnet.categorical_crossentropy(T.nnet.softmax(logits), labels).mean()
+
+
+def softmax(x):
+    """Along the last axis; Theano's own takes matrices."""
+    if x.ndim == 2:
+        return T.nnet.softmax(x)
+    return T.nnet.softmax(x.reshape((-1, x.shape[-1]), ndim=2)).reshape(x.shape, ndim=x.ndim)
+
+
+def matmul(a, b):
+    """[...,M,K] times [...,K,N]; Theano's own products take matrices, or one axis of them."""
+    if a.ndim == 2:
+        return T.dot(a, b)
+    rows = [one.reshape((-1, one.shape[-2], one.shape[-1]), ndim=3) for one in (a, b)]
+    shape = [a.shape[axis] for axis in range(a.ndim - 1)] + [b.shape[-1]]
+    return T.batched_dot(*rows).reshape(shape, ndim=a.ndim)
 
 
 LOSSES = {"cross_entropy": cross_entropy, "mean_squared_error": lambda output, targets: T.sqr(output - targets).mean()}
@@ -34,6 +51,9 @@ class Compiled(base.Backend):
 
     differentiates = True
     trains = True
+    tensor = T
+    softmax = staticmethod(softmax)
+    matmul = staticmethod(matmul)
     losses = LOSSES  # name -> (output, targets) -> expression
     learnt = None  # name -> shared variable, where gradients are asked for
     running = None  # name -> running mean or variance, where it is trained
@@ -139,6 +159,10 @@ class Compiled(base.Backend):
         """The operators of the compiled function, in the order in which they run."""
         return self.function.maker.fgraph.toposort()
 
+    def held(self, node, weights, key):  # noqa: ARG002  (PyTensor's remembers the node)
+        """A weight of the node as a shared variable."""
+        return self.shared(weights[key])
+
     def shared(self, array, turned=None, back=None):
         """A shared variable over the array's own memory, or over `turned`, which `back` makes the array of again."""
         made = theano.shared(array if turned is None else turned, borrow=True)
@@ -151,11 +175,13 @@ class Compiled(base.Backend):
         return made
 
 
-class Backend(Sequence, Compiled):
+class Backend(Sequence, Transformer, Compiled):
     """Theano's own operators, as its documentation of convolutional networks has them."""
 
     name = "theano"
     batch_statistics = True
+    scan = staticmethod(theano.scan)
+    sigmoid = staticmethod(T.nnet.sigmoid)
 
     def symbolic(self, nodes, weights, inputs):
         integers = base.integer_inputs(nodes)
@@ -250,9 +276,6 @@ class Backend(Sequence, Compiled):
         c = self.shared(weights["C"])
         return lambda x: T.dot(x, b) + c
 
-    def MatMul(self, node, weights):
-        return T.dot
-
     def Add(self, node, weights):
         return T.add
 
@@ -270,9 +293,14 @@ class Backend(Sequence, Compiled):
         return T.nnet.sigmoid
 
     def Softmax(self, node, weights):
-        if node.attrs.get("axis", -1) not in (-1, 1):
-            raise Unsupported("{0}: Softmax along axis {1}".format(node.name, node.attrs["axis"]))
-        return T.nnet.softmax
+        axis = node.attrs.get("axis", -1)
+
+        def along(x):
+            if axis not in (-1, x.ndim - 1):
+                raise Unsupported("{0}: Softmax along axis {1}".format(node.name, axis))
+            return softmax(x)
+
+        return along
 
 
 def tensor_type(shape, dtype="float32"):
