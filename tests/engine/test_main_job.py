@@ -68,7 +68,7 @@ ATTENDING = [
     *("paddle-3.3.1-pip-mkl-cpu", "paddle-3.3.1-pip-mkl-onednn-off-cpu"),
     *("chainer-7.8.1-pip-openblas-cpu", "paddle-3.3.1-pip-mkl-cpu", "paddle-3.3.1-pip-mkl-onednn-off-cpu"),
     *("keras-2.2.4-pip-eigen-tensorflow-cpu", "keras-2.2.4-pip-openblas-theano-cpu"),
-    *("theano-1.0.5-pip-openblas-cpu", "pytensor-3.0.7-pip-openblas-cpu"),
+    *("theano-1.0.5-pip-openblas-cpu", "pytensor-3.0.7-pip-openblas-cpu", "lasagne-0.1-pip-openblas-cpu"),
 ]
 """What computes transformers: with an attention of its own, and by products; opsets that have the operator or not.
 OpenVINO ends in a segmentation fault where a layer of so few rows is compiled, and does not with the real networks."""

@@ -6,9 +6,9 @@ import types
 
 import numpy as np
 import theano
-import theano.tensor as T  # noqa: N812  (its usual name)
 from theano.tensor.signal import pool
 
+from workloads.backends import base
 from workloads.backends.base import Unsupported
 from workloads.backends.theano import Compiled, pool_geometry, tensor_type
 
@@ -22,8 +22,11 @@ sys.modules["theano.tensor.signal"].downsample = sys.modules[downsample.__name__
 import lasagne  # noqa: E402  (after the module that it imports)
 from lasagne import layers, nonlinearities, objectives  # noqa: E402
 
+from workloads.backends.lasagne_sequence import Sequence  # noqa: E402
+from workloads.backends.lasagne_transformer import Transformer  # noqa: E402
 
-class Backend(Compiled):
+
+class Backend(Sequence, Transformer, Compiled):
     """Layers of Lasagne 0.1. It has no batch normalisation and no convolution in groups: those came after it."""
 
     name = "lasagne"
@@ -44,7 +47,9 @@ class Backend(Compiled):
         return list(made.items())
 
     def symbolic(self, nodes, weights, inputs):
-        made = {name: layers.InputLayer(shape, tensor_type(shape)(name)) for name, shape in inputs.items()}
+        integers = base.integer_inputs(nodes)
+        types = {name: "int64" if name in integers else "float32" for name in inputs}
+        made = {name: layers.InputLayer(shape, tensor_type(shape, types[name])(name)) for name, shape in inputs.items()}
         variables = {name: layer.input_var for name, layer in made.items()}
         found = self.walk(self.operators(nodes, weights), made, self.outputs)
         expressions = layers.get_output([found[name] for name in self.outputs], deterministic=self.learnt is None)
@@ -108,9 +113,6 @@ class Backend(Compiled):
         b = self.shared(weights["C"]) if "C" in weights else None
         return lambda layer: layers.DenseLayer(layer, units, W=w, b=b, nonlinearity=None)
 
-    def MatMul(self, node, weights):
-        return lambda a, b: Product([a, b])
-
     def Add(self, node, weights):
         return lambda *incoming: layers.ElemwiseSumLayer(list(incoming))
 
@@ -128,22 +130,17 @@ class Backend(Compiled):
         return lambda layer: layers.LocalResponseNormalization2DLayer(layer, alpha=alpha, k=bias, beta=beta, n=size)
 
     def Softmax(self, node, weights):
-        if node.attrs.get("axis", -1) not in (-1, 1):
-            raise Unsupported("{0}: Softmax along axis {1}".format(node.name, node.attrs["axis"]))
-        return lambda layer: layers.NonlinearityLayer(layer, nonlinearities.softmax)
+        axis = node.attrs.get("axis", -1)
+
+        def softmax(layer):
+            if axis not in (-1, len(layer.output_shape) - 1):
+                raise Unsupported("{0}: Softmax along axis {1}".format(node.name, axis))
+            matrix = len(layer.output_shape) == 2
+            return layers.NonlinearityLayer(layer, nonlinearities.softmax if matrix else self.softmax)
+
+        return softmax
 
 
 def flipped(kernels):
     """[O,I,H,W] with height and width back to front, in memory of its own."""
     return np.ascontiguousarray(kernels[:, :, ::-1, ::-1])
-
-
-class Product(layers.MergeLayer):
-    """Theano's product of two inputs: Lasagne's own layers multiply by a parameter alone."""
-
-    def get_output_shape_for(self, input_shapes):
-        (rows, _), (_, columns) = input_shapes
-        return rows, columns
-
-    def get_output_for(self, inputs, **kwargs):
-        return T.dot(*inputs)
