@@ -57,26 +57,19 @@ TORCH = ["pytorch-1.13.1-distro-mkl-onednn-off-cpu"]
 TINY = (tiny_network(), branching_network(), lrn_network())
 ATTENTIVE = (tiny_bert(), pieces_network(), tiny_gpt(past=0), tiny_gpt(past=7))
 ATTENDING = [
-    *("caffe2-1.9.0-pip-mkl-cpu", "numpy-2.4.6-pip-openblas-cpu"),
-    *("pytorch-1.0.0-pip-mkl-cpu", "pytorch-2.13.0-pip-mkl-cpu"),
     *("numpy-2.4.6-pip-openblas-cpu", "pytorch-1.0.0-pip-mkl-cpu", "pytorch-2.13.0-pip-mkl-cpu"),
-    *("tensorflow-1.3.0-pip-eigen-cpu", "tensorflow-1.15.0-pip-eigen-cpu"),
-    *("tensorflow-2.21.0-pip-eigen-cpu", "jax-0.10.2-pip-xla-cpu", "mnn-3.6.1-pip-native-cpu"),
+    *("tensorflow-1.3.0-pip-eigen-cpu", "tensorflow-1.15.0-pip-eigen-cpu", "tensorflow-2.21.0-pip-eigen-cpu"),
+    *("jax-0.10.2-pip-xla-cpu", "mnn-3.6.1-pip-native-cpu", "ncnn-1.0.20261020-pip-native-cpu"),
     *("onnxruntime-1.20.1-pip-mlas-cpu", "onnxruntime-1.31.1-pip-mlas-cpu", "opencv-4.14.0.94-pip-native-cpu"),
-    *("litert-2.3.0-pip-xnnpack-cpu", "litert-2.3.0-pip-eigen-no-delegate-cpu", "ncnn-1.0.20261020-pip-native-cpu"),
-    *("mxnet-1.5.1-pip-openblas-cpu", "mxnet-1.9.1-pip-openblas-cpu", "nnabla-1.39.0-pip-eigen-cpu"),
-    *("paddle-3.3.1-pip-mkl-cpu", "paddle-3.3.1-pip-mkl-onednn-off-cpu"),
-    *("chainer-7.8.1-pip-openblas-cpu", "paddle-3.3.1-pip-mkl-cpu", "paddle-3.3.1-pip-mkl-onednn-off-cpu"),
-    *("keras-2.2.4-pip-eigen-tensorflow-cpu", "keras-2.2.4-pip-openblas-theano-cpu"),
-    *("theano-1.0.5-pip-openblas-cpu", "pytensor-3.0.7-pip-openblas-cpu", "lasagne-0.1-pip-openblas-cpu"),
+    *("litert-2.3.0-pip-xnnpack-cpu", "litert-2.3.0-pip-eigen-no-delegate-cpu", "nnabla-1.39.0-pip-eigen-cpu"),
+    *("mxnet-1.9.1-pip-openblas-cpu", "paddle-3.3.1-pip-mkl-cpu", "paddle-3.3.1-pip-mkl-onednn-off-cpu"),
+    *("caffe2-1.9.0-pip-mkl-cpu", "chainer-7.8.1-pip-openblas-cpu", "keras-2.2.4-pip-eigen-tensorflow-cpu"),
+    "theano-1.0.5-pip-openblas-cpu",
 ]
 """What computes transformers: with an attention of its own, and by products; opsets that have the operator or not.
 OpenVINO ends in a segmentation fault where a layer of so few rows is compiled, and does not with the real networks."""
-WITHOUT_ERF = "keras-2.2.4-pip-mkl-cntk-cpu"
-"""What has BERT's Gelu not, and says so."""
-
-APPROXIMATING = ["caffe2-1.0.0-pip-mkl-cpu", "cntk-2.7.post2-pip-mkl-cpu"]
-"""What has no Erf: it computes GPT's Gelu, by tanh, and says that it lacks BERT's."""
+WITHOUT_ERF = "cntk-2.7.post2-pip-mkl-cpu"
+"""It computes GPT's Gelu, by tanh, and says that it lacks BERT's."""
 
 
 @pytest.fixture
@@ -137,17 +130,14 @@ def test_transformers_are_those_of_the_reference(bench: Bench, workloads: Path) 
     asked = [f"{network['name']}-infer-b1" for network in ATTENTIVE]
     measure(
         bench,
-        *("--variants", ",".join([*ATTENDING, *APPROXIMATING]), "--suite", "demo"),
         *("--variants", ",".join([*ATTENDING, WITHOUT_ERF]), "--suite", "demo"),
         *("--workloads", ",".join(asked), "--blocks", "1"),
         env=env,
     )
     for workload in asked:
         rows = read_rows(bench, env, workload)
-        assert set(rows) == {*ATTENDING, *APPROXIMATING}
-        if workload.startswith("tiny_bert"):
-            assert all("unsupported" in rows.pop(name)["verdict"] for name in APPROXIMATING)
         assert set(rows) == {*ATTENDING, WITHOUT_ERF}
+        if workload.startswith("tiny_bert"):
             assert "unsupported" in rows.pop(WITHOUT_ERF)["verdict"]
         found = undisturbed(rows)
         assert found == dict.fromkeys(found, (1, "")) and len(found) > len(rows) // 2
@@ -162,7 +152,6 @@ def test_gradients_of_a_transformer_are_those_of_the_reference(bench: Bench, wor
         env={"BENCH_WORKLOADS": str(workloads)},
     )
     assert set(rows) == set(variants) and len(rows) == 6
-    assert set(rows) == set(variants) and len(rows) == 4
     found = undisturbed(rows)
     assert found == dict.fromkeys(found, (1, "")) and len(found) > len(rows) // 2
 
@@ -183,7 +172,6 @@ def test_old_and_small_frameworks_compute_mobilenet_as_the_reference_does(bench:
 GRADIENT = [
     "chainer-3.5.0-pip-openblas-cpu",
     "jax-0.10.2-pip-xla-cpu",
-    "mxnet-1.5.1-pip-openblas-cpu",  # whose own Gelu has a wrong gradient
     "mxnet-1.9.1-pip-openblas-cpu",
     "nnabla-1.39.0-pip-eigen-cpu",
     "pytorch-2.13.0-pip-mkl-cpu",

@@ -38,9 +38,12 @@ FRAMEWORKS = [
     "pytorch-1.0.0-pip-mkl-cpu",
     "pytorch-2.13.0-pip-mkl-cpu",
     "tensorflow-2.21.0-pip-eigen-cpu",
-    "theano-1.0.5-pip-openblas-cpu",
 ]
-DIFFERENTIATE = [name for name in FRAMEWORKS if name.startswith(("caffe2", "cntk", "jax", "nnabla", "pyt", "pytorch", "tensorflow", "theano"))]
+DIFFERENTIATE = [
+    name
+    for name in FRAMEWORKS
+    if name.startswith(("caffe2", "cntk", "jax", "nnabla", "pytensor", "pytorch", "tensorflow"))
+]
 NONE = "opencv-4.14.0.94-pip-native-caffe-prototxt-cpu"
 """A reader whose backend writes no LSTM: it says so."""
 
