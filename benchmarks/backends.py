@@ -151,7 +151,7 @@ def measure(engine: DockerEngine, pair: Pair, least: int, most: int) -> str:
     ours: list[float] = []
     theirs: list[float] = []
     for index in range(most):
-        for launch, into in ((pair.ours, ours), (pair.theirs, theirs))[:: 1 if index % 2 else -1]:
+        for launch, into in ((pair.ours, ours), (pair.theirs, theirs))[:: -1 if index % 2 else 1]:
             with hold_cores(pair.cores, folder=find_lock_folder()):
                 outcome = engine.run(launch)
             reply = json.loads(outcome.files.get(REPLY_FILE, b"{}"))
