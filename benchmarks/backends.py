@@ -1,8 +1,7 @@
 """Is a backend slower than a script that a user would write by hand? `make perf-backends` prints it.
 
 Both run in the same image, pinned to the same CPU, with the same clock, in turn: one process of each is a pair, and
-which of them goes first alternates. Pairs are added until the interval is as narrow as PRECISION or there are `--most`:
-a machine that other guests share is quiet for one row and not for the next. The table of docs/backends.md is printed
+which of them goes first alternates. The table of docs/backends.md is printed
 last. `python -m benchmarks.backends --help` says what can be chosen.
 """
 
@@ -73,8 +72,6 @@ WITHOUT = {
 """Backends that no script stands beside, and why; a row that was never built says itself why."""
 WORKLOADS = "vgg16-infer-b1,mobilenet_v1-infer-b1,cifar_cnn-infer-b1"
 TARGET = 1.03
-PRECISION = 0.015
-"""Half the width of an interval that needs no more pairs, as a part of the ratio; half of what TARGET leaves."""
 METHOD = Method(warmup=3, min_time_s=1.0, min_count=5, max_time_s=30.0, timeout_s=300.0)
 
 
@@ -91,8 +88,7 @@ def main() -> None:
     asked = argparse.ArgumentParser(prog="python -m benchmarks.backends", description=__doc__)
     asked.add_argument("--variants", default=",".join(ROWS), help="comma-separated globs over the catalogue")
     asked.add_argument("--workloads", default=WORKLOADS)
-    asked.add_argument("--pairs", type=int, default=4, help="the least pairs of a cell")
-    asked.add_argument("--most", type=int, default=12, help="the most, where the interval stays wide")
+    asked.add_argument("--pairs", type=int, default=7)
     asked.add_argument("--threads", type=int, default=1)
     options = asked.parse_args()
     engine = DockerEngine()
@@ -110,7 +106,7 @@ def main() -> None:
             try:
                 reference = engine.prepare(variant, render_image(variant))
                 pair = make_pair(variant, workload, reference, options.threads)
-                said = measure(engine, pair, options.pairs, options.most)
+                said = measure(engine, pair, options.pairs)
             except BenchError as error:
                 said = f"not measured: {error}"
             print(f"{variant.id:<40} {workload:<24} {said}", flush=True)
@@ -146,11 +142,11 @@ def make_pair(variant: Variant, workload_id: str, reference: str, threads: int) 
     return Pair(ours, theirs, cpuset.cores)
 
 
-def measure(engine: DockerEngine, pair: Pair, least: int, most: int) -> str:
-    """`1.004 (0.996-1.013, 5 pairs)` over `least` to `most` pairs, or what went wrong."""
+def measure(engine: DockerEngine, pair: Pair, count: int) -> str:
+    """`1.004 (0.996-1.013, 7 pairs)` over `count` pairs, or what went wrong."""
     ours: list[float] = []
     theirs: list[float] = []
-    for index in range(most):
+    for index in range(count):
         for launch, into in ((pair.ours, ours), (pair.theirs, theirs))[:: -1 if index % 2 else 1]:
             with hold_cores(pair.cores, folder=find_lock_folder()):
                 outcome = engine.run(launch)
@@ -158,12 +154,8 @@ def measure(engine: DockerEngine, pair: Pair, least: int, most: int) -> str:
             if not reply.get("samples_s"):
                 return f"{launch.name}: {reply.get('reason') or outcome.log_tail.strip().splitlines()[-1:]}"
             into.append(statistics.median(reply["samples_s"]))
-        if len(ours) < max(least, 2):
-            continue
-        middle, low, high = ratio(ours, theirs)
-        if high - low <= 2 * PRECISION * middle:
-            break
-    return f"{middle:14.3f}x   ({low:.3f}-{high:.3f}, {len(ours)} pairs)"
+    middle, low, high = ratio(ours, theirs)
+    return f"{middle:14.3f}x   ({low:.3f}-{high:.3f}, {count} pairs)"
 
 
 if __name__ == "__main__":

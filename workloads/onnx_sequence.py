@@ -78,7 +78,7 @@ class Whole(Sequence):
             batch, count = self._shape(x)[:2]
             tensors = [self._part(node, "x", "Transpose", [x], perm=[1, 0, 2])] + own + [""]
             zeros = np.zeros((1, batch, spec.hidden), np.float32)
-            for key, state in zip(keys, given or [None] * len(keys)):  # noqa: B905  (3.10 has it)
+            for key, state in zip(keys, given + (None,) * (len(keys) - len(given))):  # noqa: B905  (3.10 has it)
                 if state:
                     tensors.append(self._part(node, key, "Unsqueeze", [state, self._axes(node, [0])]))
                 else:

@@ -5,6 +5,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from workloads.backends.base import Unsupported
+from workloads.backends.reference_transformer import with_one
 from workloads.recurrent import Recurrent
 from workloads.tflite_model import LEFT_OUT
 
@@ -197,7 +198,7 @@ class Sequence(object):
 
     def Unsqueeze(self, node, weights):
         (axis,) = node.attrs["axes"]
-        return lambda x: self._reshaped(node.name, x, x.shape[:axis] + (1,) + x.shape[axis:])
+        return lambda x: self._reshaped(node.name, x, with_one(x.shape, axis))
 
     def Cast(self, node, weights):
         if node.attrs["to"] != 1:  # FLOAT

@@ -99,6 +99,8 @@ class Transformer(object):
             return self._write(name, "BATCH_MATMUL", [a, b], a.shape[:-1] + (width,), options)
         if len(a.shape) == 2:
             return self._linear(name, a, b if turned else self._turned(name + "_turned", b, [1, 0]))
+        if a.shape[:-2] != b.shape[:-2]:
+            raise Unsupported("{0}: products of other numbers of matrices are not unfolded here".format(name))
         rank = len(b.shape)
         b = b if turned else self._turned(name + "_turned", b, [*range(rank - 2), rank - 1, rank - 2])
         pairs = zip(self._matrices(name + "_left", a), self._matrices(name + "_right", b))  # noqa: B905  (3.10 has it)

@@ -60,11 +60,15 @@ OF_AXES = frozenset({"Attention", "Reshape", "Slice", "Transpose"})
 """Operators that name axes by their place, or make new ones."""
 
 
+OF_LAST_AXES = frozenset({"LayerNormalization", "MatMul", "ReduceMean", "ReduceSum", "Unsqueeze"})
+"""Operators that count axes, too: of an image with its channels last they would take others."""
+
+
 def has_images(nodes):
     """Whether tensors of four axes are images, NCHW, for a backend that keeps its channels last; in a network without
     convolutions, pools and norms of channels they are as they are. Raises Unsupported where there are both kinds."""
     images = any(node.op in OF_IMAGES for node in nodes)
-    axes = [node.name for node in nodes if node.op in OF_AXES]
+    axes = [node.name for node in nodes if node.op in OF_AXES | OF_LAST_AXES]
     if images and axes:
         raise Unsupported("{0}: which axes are channels is not followed behind an image here".format(axes[0]))
     return images

@@ -17,7 +17,7 @@ from workloads.backends.reference_transformer import new_shape, ranges
 from workloads.evidence import maps, mkl, symbols
 from workloads.im2col import overwritable
 from workloads.recurrent import steps_first
-from workloads.weights import LEARNT
+from workloads.weights import LEARNT, SAME_SIZE
 
 LIBRARIES = ("libtorch_cpu.so", "libcaffe2.so")
 """Where the CPU's operators are, and MKL with them."""
@@ -334,6 +334,8 @@ class Backend(Transformer, Sequence, base.Backend):
         given = dict(weights)
         if not node.attrs.get("transB", 0):
             given["B"] = given["B"].T
+        if "C" not in given and self.learning:
+            raise Unsupported("{0}: Caffe2's FC has a bias, which would learn".format(node.name))
         given.setdefault("C", np.zeros(len(given["B"]), np.float32))
         w = self._weights(node, given, transposed="" if node.attrs.get("transB", 0) else "B")
         return self._operator("FC", node, [w["B"], w["C"]])
@@ -378,7 +380,7 @@ def shapes(nodes, inputs):
     """Name of each tensor -> its shape, with None for a length that nobody here asks for."""
     found = {name: tuple(shape) for name, shape in inputs.items()}
     for node in nodes:
-        shape, attrs = found[node.inputs[0]], node.attrs
+        shape, attrs = found[node.inputs[0]] if node.inputs else (), node.attrs
         rank = len(shape)
         if node.op in ("Flatten", "Gemm") or (node.op in ("LSTM", "GRU") and attrs.get("output", "Y") == "Y_h"):
             rank = 2
@@ -388,12 +390,16 @@ def shapes(nodes, inputs):
             rank -= len(attrs["axes"])
         found[node.name] = (None,) * rank
         if node.op == "Reshape":
-            found[node.name] = tuple(None if length == -1 else length for length in new_shape(node, shape))
+            made = new_shape(node, shape)
+            rest = None if None in shape else int(np.prod(shape)) // -int(np.prod(made))
+            found[node.name] = tuple(rest if length == -1 else length for length in made)
         elif node.op == "Slice":
             cuts = ranges(node) + (slice(None),) * rank
             found[node.name] = tuple(n and len(range(n)[cut]) for n, cut in zip(shape, cuts))  # noqa: B905
         elif node.op == "Transpose":
             found[node.name] = tuple(shape[axis] for axis in attrs["perm"])
+        elif node.op in SAME_SIZE or node.op == "Softmax":
+            found[node.name] = shape
     return found
 
 

@@ -19,6 +19,7 @@ class Transformer(object):
         """It also gives the mean and the standard deviation of each row. That of 1.0 knows no scale and no shift, which
         `brew.layer_norm` multiplies by and adds behind it."""
         self._not_ideep(node, "LayerNorm")
+        self._not_learnt_in_2018(node)
         last_axis(node)
         w = self._weights(node, weights)
         axis = len(self.shapes[node.inputs[0]]) - 1
@@ -45,7 +46,13 @@ class Transformer(object):
             return self._operator("Gelu", node, [], fast_gelu=wanted == "tanh")
         if wanted == "none":
             raise Unsupported("{0}: Caffe2 of 1.0 has neither Gelu nor Erf".format(node.name))
+        self._not_learnt_in_2018(node)
         return self._gelu_by_sigmoid(node)
+
+    def _not_learnt_in_2018(self, node):
+        if self.learning and self._is_of_2018():
+            text = "{0}: gradients: what stands for {1} in 1.0 writes over what they read"
+            raise Unsupported(text.format(node.name, node.op))
 
     def _gelu_by_sigmoid(self, node):
         """x * sigmoid(2 y) is x / 2 * (1 + tanh(y))."""
@@ -95,7 +102,10 @@ class Transformer(object):
         return cut
 
     def Attention(self, node, weights):
-        scale = scale_of(node, self.shapes[node.inputs[0]][-1])
+        depth = self.shapes[node.inputs[0]][-1]
+        if depth is None and "scale" not in node.attrs:
+            raise Unsupported("{0}: the depth of its heads is not followed to here".format(node.name))
+        scale = scale_of(node, depth or 1)
         scaled, scores, seen, shares = [node.name + end for end in (".scaled", ".scores", ".seen", ".shares")]
         causal = node.attrs.get("is_causal", 0)
 

@@ -8,6 +8,7 @@ import caffe
 import numpy as np
 
 from workloads.backends.base import Unsupported
+from workloads.backends.reference_transformer import with_one
 from workloads.caffe_graph import Blob
 from workloads.recurrent import Recurrent
 
@@ -20,8 +21,10 @@ class Sequence(object):
 
     def LSTM(self, node, weights):
         spec, name = Recurrent(node, weights), node.name
-        if spec.rb is not None and self.learning:
-            raise Unsupported("{0}: two biases that learn: Caffe's LSTM has one".format(name))
+        if self.learning and (spec.wb is None or spec.rb is not None):
+            raise Unsupported("{0}: no bias, or two, that learn: Caffe's LSTM has one".format(name))
+        if self.learning and not spec.sequence:
+            raise Unsupported("{0}: Y_h that learns: Caffe's last state passes no gradient back".format(name))
         bias = sum(spec.biases())
         arrays = {"W": spec.w, "B": bias, "R": spec.r}  # in the order of the layer's blobs
         self.parameters[name] = [spec.arranged(array, ORDER) for array in arrays.values()]
@@ -154,7 +157,7 @@ class Sequence(object):
 
     def Unsqueeze(self, node, weights):
         (axis,) = node.attrs["axes"]
-        return lambda x: self._reshaped(node.name, x, x.shape[:axis] + (1,) + x.shape[axis:])
+        return lambda x: self._reshaped(node.name, x, with_one(x.shape, axis))
 
     def Cast(self, node, weights):
         if node.attrs["to"] != 1:  # FLOAT

@@ -23,6 +23,7 @@ class Backend(Transformer, Sequence, base.Backend):
 
     def configure(self):
         self.owners = {}
+        self.steps = {}  # name of a sequence -> how many it has, with those behind a sample's length
         self.running = {}  # name -> constant of one axis
         self.learnt = {}  # name -> parameter, its shape in ONNX's layout, whether it is there transposed
         C.device.try_set_default_device(C.device.cpu())
@@ -36,7 +37,7 @@ class Backend(Transformer, Sequence, base.Backend):
 
     def _graph(self, nodes, weights, inputs):
         sequences = any(node.op in ("LSTM", "GRU") for node in nodes)
-        static = any(node.op in base.OF_AXES for node in nodes) and not base.has_images(nodes)
+        static = any(node.op in base.OF_AXES or node.op == "MatMul" for node in nodes) and not base.has_images(nodes)
         self.variables = {
             name: C.input_variable(shape[1:], np.float32, name=name)
             if (len(shape) == 4 or sequences) and not static

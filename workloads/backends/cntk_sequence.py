@@ -63,6 +63,7 @@ class Sequence(object):
             r = (r[:, : 2 * spec.hidden], r[:, 2 * spec.hidden :])
 
         def looped(x, lengths=None, *initial):
+            self.steps[node.name] = self.steps.get(node.inputs[0]) or x.shape[0]
             if len(x.dynamic_axes) < 2:
                 x = as_sequence(x, lengths)
             gates = C.times(x, w) + outer
@@ -98,13 +99,20 @@ class Sequence(object):
 
     def ReduceMean(self, node, weights):
         def mean(x):
-            return C.sequence.reduce_sum(x) / C.sequence.reduce_sum(C.ones_like(x))
+            if node.inputs[0] not in self.steps:
+                raise Unsupported("{0}: ReduceMean of what no recurrent layer gave".format(node.name))
+            return C.sequence.reduce_sum(x) / self.steps[node.inputs[0]]
 
         return along_steps(node, mean)
 
     def Unsqueeze(self, node, weights):
         (axis,) = node.attrs["axes"]
-        return lambda x: C.reshape(x, x.shape[: axis - 1] + (1,) + x.shape[axis - 1 :])
+
+        def unsqueeze(x):
+            place = axis - 1 if x.dynamic_axes else axis
+            return C.reshape(x, x.shape[:place] + (1,) + x.shape[place:])
+
+        return unsqueeze
 
     def Cast(self, node, weights):
         if node.attrs["to"] != 1:  # FLOAT

@@ -84,4 +84,6 @@ def as_heads(x, heads):
 
 def product(a, b):
     """Of two matrices, or of [N,heads,...] each with each."""
+    if len(a.shape) == 3 or len(a.shape) != len(b.shape):
+        raise Unsupported("MatMul of {0} and {1}: each with each is written for four axes".format(a.shape, b.shape))
     return C.times(a, b) if len(a.shape) < 4 else as_heads(C.times(as_samples(a), as_samples(b)), a.shape[:2])

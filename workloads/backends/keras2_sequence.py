@@ -53,6 +53,8 @@ class Sequence(object):
 
         def recurrent(x, lengths=None, *initial):
             mask = None if lengths is None else own_steps(lengths, K.int_shape(x)[1])
+            if initial and (None in initial or len(initial) < (2 if node.op == "LSTM" else 1)):
+                raise Unsupported("{0}: Keras takes the whole of a state or none".format(node.name))
             y = layer(x, initial_state=list(initial) or None, mask=mask)
             for variable, (key, array, way) in zip(layer.weights, values):  # noqa: B905  (3.10 has it)
                 self.values.append((variable, array, "{0}.{1}".format(node.name, key), way))

@@ -11,6 +11,7 @@ import numpy as np
 from keras import backend as K  # noqa: N812  (its usual name)
 from keras import layers
 
+from workloads.backends.base import Unsupported
 from workloads.backends.keras2_training import same_array
 from workloads.backends.reference_transformer import (
     CUBIC,
@@ -72,9 +73,14 @@ class Transformer(object):
         return reshape
 
     def Transpose(self, node, weights):
+        if node.attrs["perm"][0] != 0:
+            raise Unsupported("{0}: Permute leaves the batch in front".format(node.name))
         return layers.Permute(node.attrs["perm"][1:])
 
     def Slice(self, node, weights):
+        if 0 in node.attrs["axes"] and K.backend() == "cntk":
+            raise Unsupported("{0}: over CNTK the batch is no axis that is cut".format(node.name))
+
         def cut(x):
             known, chosen = list(K.int_shape(x)), list(ranges(node))
             for axis in node.attrs["axes"]:

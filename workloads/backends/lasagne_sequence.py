@@ -1,6 +1,6 @@
 """How does Lasagne run a recurrent operator? In its LSTMLayer, with the lengths as a mask.
 
-Its GRULayer is neither of ONNX's two: the reset gate multiplies a product, and that has no bias.
+Its GRULayer is ONNX's with the reset behind a product only where that has no bias, which no network here has.
 """
 # ruff: noqa: N802, ARG002  (methods are called after ONNX's operators, and all take a node and its weights)
 
@@ -33,7 +33,7 @@ class Sequence(object):
             options = dict(gates, peepholes=False)
             for key, state in zip(("hid_init", "cell_init"), initial):  # noqa: B905
                 if state is not None:
-                    options[key] = state.input_var
+                    options[key] = layers.get_output(state, deterministic=True)
             if lengths is None:
                 y = layers.LSTMLayer(x, spec.hidden, **options)
                 return y if spec.sequence else layers.SliceLayer(y, -1, axis=1)
@@ -48,6 +48,9 @@ class Sequence(object):
         return lstm
 
     def GRU(self, node, weights):
+        spec = Recurrent(node, weights)
+        if spec.after and spec.rb is None:
+            raise Unsupported("{0}: a GRU of one bias is not written here".format(node.name))
         raise Unsupported("{0}: Lasagne 0.1's GRULayer resets a product that has no bias of its own".format(node.name))
 
     def _own_steps(self, lengths, x):

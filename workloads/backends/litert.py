@@ -39,6 +39,7 @@ class Backend(tflite_graph.Writer):
 
     def build(self, nodes, weights, inputs, outputs):
         self.content = self.model(nodes, weights, inputs, outputs)  # the interpreter reads the weights from here
+        self.stateful = any(each.isVariable for graph in self.graphs for each in graph.tensors)
         del self.buffers, self.graphs
         self.interpreter = litert.Interpreter(model_content=self.content, **self.settings)
         self.interpreter.allocate_tensors()
@@ -57,7 +58,8 @@ class Backend(tflite_graph.Writer):
             self.interpreter.set_tensor(self.inputs[name], np.ascontiguousarray(last))
 
     def step(self):
-        self.interpreter.reset_all_variables()  # the states of an LSTM, which goes on from its last step
+        if self.stateful:  # an LSTM, which goes on from its last step
+            self.interpreter.reset_all_variables()
         self.interpreter.invoke()
 
     def fetch(self):

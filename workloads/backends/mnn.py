@@ -1,4 +1,4 @@
-"""How does MNN run a network? Converted from ONNX by its own converter, as a session on its CPU backend in float32."""
+"""How does MNN run a network? Converted from ONNX by its own converter, as a module on its CPU backend in float32."""
 
 import os
 import struct

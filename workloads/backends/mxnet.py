@@ -57,7 +57,7 @@ class Backend(Transformer, Sequence, base.Backend):
     trains = True
     dtypes = ("float32", "int8")
     lacking = {
-        "bfloat16": "AMP has layers of it, but batch_dot takes float32 and float64 alone on a CPU",
+        "bfloat16": "AMP of 1.9 has FullyConnected and Convolution in it on a CPU; the backend converts no graph by it",
         "float16": "FullyConnected takes it over cuDNN alone",
     }
     training = False  # whether a batch norm takes the statistics of its batch

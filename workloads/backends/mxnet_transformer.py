@@ -81,6 +81,10 @@ def gelu_by_tanh(F, p, x):
 
 def unseen(F, scores):
     """[1,1,S,T] for scores [B,heads,S,T]: 1 where the key comes behind the query."""
+    if not is_old():
+        query = F.reshape(F.contrib.arange_like(scores, axis=2), shape=(1, 1, -1, 1))
+        key = F.reshape(F.contrib.arange_like(scores, axis=3), shape=(1, 1, 1, -1))
+        return F.broadcast_greater(key, query)
     places = F.contrib.index_array(F.slice(scores, begin=(0, 0), end=(1, 1)), axes=(2, 3))
     query, key = F.split(places, num_outputs=2, axis=4, squeeze_axis=True)
     return F.cast(F.broadcast_greater(key, query), dtype="float32")

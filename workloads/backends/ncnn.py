@@ -26,7 +26,7 @@ WINOGRAD = ("use_winograd_convolution", "use_winograd23_convolution", "use_winog
 WINOGRAD += ("use_winograd63_convolution",)
 
 
-AXES = base.OF_AXES | {"Gather", "GRU", "LSTM"}
+AXES = base.OF_AXES | {"Gather", "GRU", "LSTM", "ReduceMean", "ReduceSum", "Unsqueeze"}
 """Operators of sequences, which have an axis between that of the batch and that of the features."""
 
 
@@ -266,14 +266,15 @@ class Backend(Sequence, Transformer, base.Backend):
         return self._single("BinaryOp", node, [(0, 3)], shape=np.broadcast_shapes)
 
     def Concat(self, node, weights):
-        axis = node.attrs["axis"]
-        if axis < 1 and self.sampled:
-            raise Unsupported("{0}: Concat along axis {1}".format(node.name, axis))
+        def concat(*inputs):
+            axis, made = node.attrs["axis"], inputs[0].shape
+            own = self._axis(node, axis, made)
+            if made is not None:
+                axis %= len(made)
+                made = made[:axis] + (sum(each.shape[axis] for each in inputs),) + made[axis + 1 :]
+            return self._write("Concat", node, [each.name() for each in inputs], made, [(0, own)])
 
-        def joined(*shapes):
-            return shapes[0][:axis] + (sum(shape[axis] for shape in shapes),) + shapes[0][axis + 1 :]
-
-        return self._single("Concat", node, [(0, axis - self.sampled)], shape=joined)
+        return concat
 
     def Clip(self, node, weights):
         return self._single("Clip", node, [(0, float(node.attrs["min"])), (1, float(node.attrs["max"]))])
@@ -289,8 +290,20 @@ class Backend(Sequence, Transformer, base.Backend):
         return self._single("LRN", node, fields + [(4, float(attrs.get("bias", 1.0)))])
 
     def Softmax(self, node, weights):
-        axis = node.attrs.get("axis", -1)
-        return self._single("Softmax", node, [(0, axis - self.sampled if axis > 0 else axis), (1, 1)])
+        def softmax(x):
+            axis = self._axis(node, node.attrs.get("axis", -1), x.shape)
+            return self._write("Softmax", node, [x.name()], x.shape, [(0, axis), (1, 1)])
+
+        return softmax
+
+    def _axis(self, node, axis, shape):
+        """ONNX's axis of a tensor of `shape`, as ncnn counts it: a sample has none for the batch, but where its rows
+        are the first axis."""
+        axis = axis if shape is None else axis % len(shape)
+        whole = shape is not None and shape[0] != self.batch
+        if self.sampled and axis == 0 and (not whole or self.batch > 1):
+            raise Unsupported("{0}: {1} along the batch".format(node.name, node.op))
+        return axis if axis < 0 or whole or not self.sampled else axis - 1
 
 
 def activation(node):

@@ -5,6 +5,7 @@ import numpy as np
 
 from workloads.backends.base import Unsupported
 from workloads.backends.ncnn_transformer import RAW, array
+from workloads.backends.reference_transformer import with_one
 from workloads.recurrent import Recurrent
 
 
@@ -27,6 +28,8 @@ class Sequence(object):
         return self._recurrent(node, spec, [RAW, w, RAW, b, RAW, r])
 
     def _recurrent(self, node, spec, arrays):
+        if node.op == "LSTM" and spec.given[1] != spec.given[2]:
+            raise Unsupported("{0}: ncnn's LSTM takes no notice of one state without the other".format(node.name))
         fields = [(0, spec.hidden), (1, spec.w.size), (2, 0)]  # 2=0: forward
 
         def recurrent(x, lengths=None, *given):
@@ -38,9 +41,10 @@ class Sequence(object):
                 states = self._part(node, "steps", node.op, inputs, fields, arrays)
                 return self._write("BinaryOp", node, [states, self._mask(node, lengths, shape[1])], shape, [(0, 2)])
             if lengths is not None:
-                raise Unsupported(
-                    "{0}: ncnn's {1} takes no lengths, and gives one last state".format(node.name, node.op)
-                )
+                states = self._part(node, "steps", node.op, inputs, fields, arrays)
+                own = self._part(node, "own", "BinaryOp", [states, self._last(node, lengths, shape[1])], [(0, 2)])
+                summed = [(0, 0), (1, 0), (-23303, array([0])), (4, 0), (5, 1)]
+                return self._write("Reduction", node, [own], (x.shape[0], spec.hidden), summed)
             tops = ["{0}_{1}".format(node.name, what) for what in ("all", "h", "c")[: 3 if node.op == "LSTM" else 2]]
             self._layer(node.op, node.name + "_steps", inputs, tops, fields, arrays)
             return self._write("Reshape", node, [tops[1]], (x.shape[0], spec.hidden), [(0, spec.hidden)])
@@ -52,6 +56,15 @@ class Sequence(object):
         steps = self._part(node, "t", "MemoryData", [], [(0, 1), (1, count)], [np.arange(count, dtype=np.float32)])
         left = self._part(node, "left", "BinaryOp", [lengths.name(), steps], [(0, 1)])
         return self._part(node, "mask", "Clip", [left], [(0, 0.0), (1, 1.0)])
+
+    def _last(self, node, lengths, count):
+        """[T] of a sample: 1 for its last step, 0 for the others."""
+        ends = np.arange(1, count + 1, dtype=np.float32)
+        steps = self._part(node, "t", "MemoryData", [], [(0, 1), (1, count)], [ends])
+        left = self._part(node, "left", "BinaryOp", [lengths.name(), steps], [(0, 1)])
+        away = self._part(node, "away", "UnaryOp", [left], [(0, 0)])  # 0=0: without its sign
+        near = self._part(node, "near", "BinaryOp", [away], [(0, 7), (1, 1), (2, 1.0)])  # 0=7: 1 less what there is
+        return self._part(node, "last", "Clip", [near], [(0, 0.0), (1, 1.0)])
 
     def ReduceSum(self, node, weights):
         return self._reduced(node, 0)
@@ -75,7 +88,7 @@ class Sequence(object):
 
     def Unsqueeze(self, node, weights):
         (axis,) = node.attrs["axes"]
-        return lambda x: self._reshaped(node, x, x.shape[:axis] + (1,) + x.shape[axis:])
+        return lambda x: self._reshaped(node, x, with_one(x.shape, axis))
 
     def Cast(self, node, weights):
         """To ONNX's FLOAT, 1, which all of ncnn's numbers are, but for those that an Embed reads."""

@@ -11,6 +11,7 @@ import nnabla.functions as F  # noqa: N812  (its usual name)
 import numpy as np
 
 from workloads.backends.base import Unsupported
+from workloads.backends.reference_transformer import with_one
 from workloads.recurrent import Recurrent
 
 
@@ -110,7 +111,7 @@ class Sequence(object):
 
     def Unsqueeze(self, node, weights):
         (axis,) = node.attrs["axes"]
-        return lambda x: F.reshape(x, x.shape[:axis] + (1,) + x.shape[axis:], inplace=False)
+        return lambda x: F.reshape(x, with_one(x.shape, axis), inplace=False)
 
     def Cast(self, node, weights):
         if node.attrs["to"] != 1:  # FLOAT

@@ -21,6 +21,7 @@ class Writer(Sequence, onnx_graph.Writer):
     """Only writes."""
 
     name = "onnxruntime"
+    newest = 23  # of 1.31, the only version with this program, as backends/onnxruntime.py has it
 
 
 class Backend(cpp.Backend):

@@ -49,7 +49,9 @@ class Backend(base.Backend):
     def _check(self, nodes):
         """What the readers take no notice of, and say nothing, or end in an error of their own."""
         for node in nodes:
-            counts = node.op == "AveragePool" and node.attrs.get("count_include_pad", 0) and any(node.attrs["pads"])
+            counts = (
+                node.op == "AveragePool" and node.attrs.get("count_include_pad", 0) and any(node.attrs.get("pads", ()))
+            )
             if counts and self.execution == "default" and cv2.__version__.startswith("4."):
                 raise Unsupported("{0}: pads that count, read from ONNX by OpenCV 4".format(node.name))
             if node.op == "LRN" and node.attrs["size"] % 2 == 0:

@@ -16,6 +16,12 @@ from workloads.recurrent import Recurrent
 class Writer(Whole, onnx_graph.Writer):
     """What OpenCV 4 computes otherwise than it was asked to, and says nothing, is refused."""
 
+    def LSTM(self, node, weights):
+        given = Recurrent(node, weights).given
+        if cv2.__version__.startswith("4.") and given[1] != given[2]:
+            raise Unsupported("{0}: LSTM: OpenCV 4 reads two states or two constants".format(node.name))
+        return super(Writer, self).LSTM(node, weights)
+
     def GRU(self, node, weights):
         spec = Recurrent(node, weights)
         if cv2.__version__.startswith("4."):

@@ -25,6 +25,12 @@ def new_shape(node, shape):
     return tuple(shape[axis] if length == 0 else length for axis, length in enumerate(node.attrs["shape"]))
 
 
+def with_one(shape, axis):
+    """The shape with an axis of one more; a negative one is counted from the end of what comes out."""
+    axis %= len(shape) + 1
+    return tuple(shape[:axis]) + (1,) + tuple(shape[axis:])
+
+
 def ranges(node):
     """A slice per axis, up to the last that is cut: ONNX's Slice of opset 1, whose later ones take inputs instead."""
     found = [slice(None)] * (max(node.attrs["axes"]) + 1)
@@ -35,6 +41,9 @@ def ranges(node):
 
 def scale_of(node, depth):
     """What an Attention multiplies its scores with: heads of `depth` have 1 / sqrt(depth)."""
+    others = sorted(set(node.attrs) - {"is_causal", "scale"})
+    if others:
+        raise Unsupported("{0}: Attention with {1}".format(node.name, ", ".join(others)))
     return node.attrs.get("scale", 1 / math.sqrt(depth))
 
 

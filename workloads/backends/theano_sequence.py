@@ -60,7 +60,8 @@ class Sequence(object):
             elif spec.rb is not None:
                 gates = gates + b[width:]
             zeros = T.alloc(np.float32(0), x.shape[0], spec.hidden)
-            start = [zeros if each is None else each for each in initial or [None] * states]
+            given = list(initial) + [None] * (states - len(initial))
+            start = [zeros if each is None else each for each in given]
             sequences, body = [gates], step
             if lengths is not None:
                 mask = T.arange(x.shape[1]).dimshuffle(0, "x") < lengths.dimshuffle("x", 0)
