@@ -1,8 +1,8 @@
 """Is a backend slower than a script that a user would write by hand? `make perf-backends` prints it.
 
 Both run in the same image, pinned to the same CPU, with the same clock, in turn: one process of each is a pair, and
-which of them goes first alternates. The table of docs/backends.md is printed
-last. `python -m benchmarks.backends --help` says what can be chosen.
+which of them goes first alternates. The table of docs/backends.md is printed last. `python -m benchmarks.backends
+--help` says what can be chosen.
 """
 
 from __future__ import annotations

@@ -42,6 +42,9 @@ BACKENDS = {
 }
 """Backend -> (the module that must be importable, the execution modes tried)."""
 
+RESET_BEFORE = ("gru-before", *(f"gru-before-{what}" for what in ("lengths", "lengths-last", "one-bias", "state")))
+"""Cases of a GRU whose reset gate multiplies the state before the product: cuDNN's form is the other one."""
+
 WITHOUT = {
     "tinygrad": {"flatten", "flatten-one-pixel"},  # a view alone computes nothing that TinyJit could capture
     "caffe2": {"softmax-of-channels"},  # it takes all that follows an axis together
@@ -62,20 +65,12 @@ WITHOUT = {
     "opencv": {"lrn-even-size"},
     "opencv-default": {  # of 4.x, which is the one that has both modes
         "average-pool-with-pads",
-        "gru-before",
-        "gru-before-lengths",
-        "gru-before-lengths-last",
-        "gru-before-one-bias",
-        "gru-before-state",
+        *RESET_BEFORE,
         "gru-state",
         "lstm-hidden-alone",
     },
     "ncnn": {
-        "gru-before",
-        "gru-before-lengths",
-        "gru-before-lengths-last",
-        "gru-before-one-bias",
-        "gru-before-state",
+        *RESET_BEFORE,
         "lrn-even-size",
         "lstm-hidden-alone",  # it takes no notice of one state without the other
         "reshape-to-heads",  # from rows of nothing that says how many samples they are
@@ -83,11 +78,7 @@ WITHOUT = {
     },
     "mnn": {
         "average-pool-with-pads",
-        "gru-before",
-        "gru-before-lengths",
-        "gru-before-lengths-last",
-        "gru-before-one-bias",
-        "gru-before-state",
+        *RESET_BEFORE,
         "lrn-even-size",
     },
     "litert": {"clip", "lrn-even-size"},  # RELU6 and a radius
