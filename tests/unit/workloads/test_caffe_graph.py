@@ -128,6 +128,15 @@ def test_two_biases_learn_nowhere_but_at_inference_they_are_a_sum(backend: Any) 
         write(backend, network("lstm_512"))
 
 
+def test_the_last_state_learns_nothing_so_it_is_refused(backend: Any) -> None:
+    data = network("imdb_lstm")
+    lstm = next(each for each in data["nodes"] if each["op"] == "LSTM")
+    lstm["attrs"]["output"] = "Y_h"
+    backend.learning = True
+    with pytest.raises(Unsupported, match="passes no gradient back"):
+        write(backend, data)
+
+
 def test_a_relu_writes_over_what_only_it_reads_and_over_no_output(backend: Any) -> None:
     conv = {
         "name": "c",
