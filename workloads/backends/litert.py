@@ -29,9 +29,8 @@ class Backend(tflite_graph.Writer):
 
     def configure(self):
         self.batch_matmul = self.execution == "default"  # LiteRT's own is a plain loop: 30 s for 2048 x 2048 x 2048
-        self.sequence_lstm = (
-            self.execution == "no-delegate"
-        )  # XNNPACK has none, and computes in a WHILE in half the time
+        # XNNPACK has no LSTM of a sequence, and computes in a WHILE in half the time
+        self.sequence_lstm = self.execution == "no-delegate"
         self.settings = {
             "num_threads": self.threads,
             "experimental_op_resolver_type": RESOLVERS[self.execution],
